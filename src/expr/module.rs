@@ -1,0 +1,28 @@
+//! A module: a forward map with named inputs, parameters and locals. Why here: the language makes it, the
+//! derivation reads it, and neither should know the other.
+
+use super::{Graph, Id, Name};
+
+/// A forward map `z = f(x, θ)` with everything named. Inputs and parameters are declared in `graph`.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The module's name.
+    pub name: Name,
+    /// The graph that holds the forward map.
+    pub graph: Graph,
+    /// Inputs in the header's order.
+    pub inputs: Vec<Name>,
+    /// Parameters in order of declaration, those of inlined calls included (`W`, or `y.W` where names repeat).
+    pub parameters: Vec<Name>,
+    /// Local names in order of definition with their values. The output is not among them.
+    pub locals: Vec<(Name, Id)>,
+    /// The output's name and value.
+    pub output: (Name, Id),
+}
+
+impl Module {
+    /// Inputs, then parameters: everything a derivative can be taken with respect to.
+    pub fn variables(&self) -> impl Iterator<Item = &Name> {
+        self.inputs.iter().chain(&self.parameters)
+    }
+}

@@ -1,0 +1,68 @@
+//! The equations of Hessian backpropagation: what one module sends its parent, variable by variable.
+//!
+//! This floor knows no numbers: it holds expressions, their names and how they were derived.
+
+use crate::expr::{Id, Module, Name};
+
+/// The equations of one module. All ids are nodes of `module.graph`.
+#[derive(Clone, Debug)]
+pub struct Equations {
+    /// The forward map; its graph also holds every derived expression, and the variables `grad(z)` and
+    /// `hess(z)` (role [`crate::expr::Role::Upstream`]) for the loss gradient and Hessian at the output.
+    pub module: Module,
+    /// One entry for every input and parameter asked for, in the module's order.
+    pub equations: Vec<Equation>,
+}
+
+/// What is derived for one input or parameter `v` of a module with output `z`. Names are a matter of printing:
+/// the expressions are complete, and where a node is a local of the module or stands in `lets`, its name may
+/// be written in its place.
+#[derive(Clone, Debug)]
+pub struct Equation {
+    /// The variable.
+    pub variable: Name,
+    /// δv = D z(v)' δz, of the shape of v.
+    pub gradient: Id,
+    /// D z(v) = ∂ vec z / ∂ (vec v)'.
+    pub jacobian: Id,
+    /// R_v, the Jacobian of v ↦ D z(v)' δz with δz held constant.
+    pub residual: Id,
+    /// ℋv = D z(v)' ℋz D z(v) + R_v.
+    pub hessian: Id,
+    /// Names for subexpressions that `hessian` uses more than once, each value using earlier names only.
+    pub lets: Vec<(Name, Id)>,
+    /// The form of `hessian`.
+    pub structure: Structure,
+    /// How it was derived, one rule a line.
+    pub steps: Vec<Step>,
+}
+
+/// The form of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// Identically zero.
+    Zero,
+    /// A diagonal matrix.
+    Diagonal,
+    /// A ⊗ B.
+    Kronecker,
+    /// A sum of Kronecker products.
+    KroneckerSum,
+    /// J'HJ + R with neither a diagonal nor a Kronecker form.
+    Dense,
+}
+
+/// One step of a derivation: `before` is rewritten to `after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The phase, as in "differentiate".
+    pub phase: String,
+    /// The rule's name.
+    pub rule: String,
+    /// Its citation.
+    pub cites: String,
+    /// The whole expression before, in the language.
+    pub before: String,
+    /// The whole expression after, in the language.
+    pub after: String,
+}

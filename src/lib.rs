@@ -1,0 +1,3 @@
+//! hbp, a compiler for curvature.
+pub mod expr;
+pub mod hbp;

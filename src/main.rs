@@ -1,0 +1,2 @@
+//! The `hbp` program.
+fn main() {}
