@@ -5,13 +5,18 @@
 mod dimension;
 mod graph;
 mod infer;
+mod layout;
 mod module;
 mod op;
+mod print;
+mod reading;
 
 pub use dimension::{Dimension, Shape, Sizes};
 pub use graph::{Facts, Function as FunctionDefinition, Graph, Id, Node, Role, Variable};
 pub use infer::{infer, ShapeError, Sort};
 pub use module::Module;
+pub use print::{print, print_definition, print_sexpr, printed_size, size};
+pub use reading::Names;
 pub use op::{Function, Op, TABLE};
 
 /// A name in a file: interned text, compared by its letters.
