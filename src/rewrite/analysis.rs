@@ -7,7 +7,7 @@ use egg::{DidMerge, EGraph, Language};
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use super::enode::ENode;
-use crate::expr::{infer, Dimension, Graph, Id, Name, Op, Rational, Role, Shape, Sort};
+use crate::expr::{Dimension, Graph, Id, Name, Op, Rational, Role, Shape, Sort, infer};
 
 /// The e-graph of this floor.
 pub(crate) type Egraph = EGraph<ENode, Knowledge>;
@@ -120,9 +120,12 @@ impl egg::Analysis<ENode> for Knowledge {
 
     fn make(egraph: &mut Egraph, enode: &ENode, _: egg::Id) -> Fact {
         if let Op::Variable(name) = &enode.op {
-            return egraph.analysis.variables.get(name).cloned().unwrap_or_else(|| {
-                unreachable!("`{name}` is not declared in this e-graph")
-            });
+            return egraph
+                .analysis
+                .variables
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| unreachable!("`{name}` is not declared in this e-graph"));
         }
         let facts: Vec<&Fact> = enode.children.iter().map(|c| &egraph[*c].data).collect();
         fact_of(&enode.op, &facts, &egraph.analysis)
@@ -165,7 +168,9 @@ impl egg::Analysis<ENode> for Knowledge {
     }
 
     fn modify(egraph: &mut Egraph, id: egg::Id) {
-        let Some(literal) = literal_of(egraph, id) else { return };
+        let Some(literal) = literal_of(egraph, id) else {
+            return;
+        };
         let mut leaves = vec![literal.clone()];
         if let Some(value) = &egraph[id].data.number {
             leaves.push(ENode::leaf(Op::Number(value.clone())));
@@ -197,7 +202,10 @@ fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
                 _ => None,
             })?;
             let order = function.order + 1;
-            return Some(ENode::leaf(Op::Function(crate::expr::Function { order, ..function })));
+            return Some(ENode::leaf(Op::Function(crate::expr::Function {
+                order,
+                ..function
+            })));
         }
         Sort::Dimension(d) => return Some(ENode::leaf(Op::Dimension(d.clone()))),
         Sort::Value(_) => {}
@@ -227,7 +235,8 @@ fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
 /// The facts of an operation from the facts of its operands.
 fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
     let sorts: Vec<Sort> = c.iter().map(|f| f.sort.clone()).collect();
-    let sort = infer(op, &sorts).unwrap_or_else(|e| unreachable!("a rule made an ill-shaped term: {e}"));
+    let sort =
+        infer(op, &sorts).unwrap_or_else(|e| unreachable!("a rule made an ill-shaped term: {e}"));
     let depends = match op {
         Op::Jacobian => c[0].depends,
         Op::Backpropagate => c[0].depends | c[1].depends,
@@ -309,9 +318,10 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
         Op::Norm2 => fact.nonnegative = true,
         Op::Power => {
             fact.positive = c[0].positive;
-            let even = c[1].number.as_ref().is_some_and(|p| {
-                p.is_integer() && (p.to_integer() % 2u32).is_zero()
-            });
+            let even = c[1]
+                .number
+                .as_ref()
+                .is_some_and(|p| p.is_integer() && (p.to_integer() % 2u32).is_zero());
             fact.nonnegative = even || c[0].nonnegative;
         }
         Op::Apply | Op::EigAbs | Op::EigClip => fact.symmetric |= c[c.len() - 1].symmetric,
@@ -324,12 +334,16 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
 
 /// The exact value, when the operands' exact values are known.
 fn number_of(op: &Op, c: &[&Fact]) -> Option<Rational> {
-    let numbers = || c.iter().map(|f| f.number.clone()).collect::<Option<Vec<_>>>();
+    let numbers = || {
+        c.iter()
+            .map(|f| f.number.clone())
+            .collect::<Option<Vec<_>>>()
+    };
     match op {
         Op::Number(value) => Some(value.clone()),
-        Op::Dimension(d) => {
-            d.as_constant().map(|value| Rational::from_integer(value.into()))
-        }
+        Op::Dimension(d) => d
+            .as_constant()
+            .map(|value| Rational::from_integer(value.into())),
         Op::Add => numbers().map(|n| n.iter().sum()),
         Op::Scale | Op::Hadamard | Op::Multiply => {
             if !c.iter().all(|f| f.shape().is_some_and(|s| s.is_scalar())) {
@@ -339,15 +353,19 @@ fn number_of(op: &Op, c: &[&Fact]) -> Option<Rational> {
         }
         Op::Power => {
             let n = numbers()?;
-            let exponent = n[1].is_integer().then(|| n[1].to_integer().to_i32()).flatten()?;
+            let exponent = n[1]
+                .is_integer()
+                .then(|| n[1].to_integer().to_i32())
+                .flatten()?;
             if exponent.abs() > 64 || (n[0].is_zero() && exponent <= 0) {
                 return None;
             }
             Some(n[0].pow(exponent))
         }
-        Op::Transpose | Op::Trace | Op::Sum | Op::Vec => {
-            c[0].number.clone().filter(|_| c[0].shape().is_some_and(|s| s.is_scalar()))
-        }
+        Op::Transpose | Op::Trace | Op::Sum | Op::Vec => c[0]
+            .number
+            .clone()
+            .filter(|_| c[0].shape().is_some_and(|s| s.is_scalar())),
         _ => None,
     }
 }

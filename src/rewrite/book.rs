@@ -58,11 +58,26 @@ pub struct BookError {
 /// The chapters inside the program.
 const EMBEDDED: &[(&str, &str)] = &[
     ("01_algebra", include_str!("../../rules/01_algebra.rules")),
-    ("02_structure", include_str!("../../rules/02_structure.rules")),
-    ("03_kronecker", include_str!("../../rules/03_kronecker.rules")),
-    ("04_derivative", include_str!("../../rules/04_derivative.rules")),
-    ("05_congruence", include_str!("../../rules/05_congruence.rules")),
-    ("06_nonlinear", include_str!("../../rules/06_nonlinear.rules")),
+    (
+        "02_structure",
+        include_str!("../../rules/02_structure.rules"),
+    ),
+    (
+        "03_kronecker",
+        include_str!("../../rules/03_kronecker.rules"),
+    ),
+    (
+        "04_derivative",
+        include_str!("../../rules/04_derivative.rules"),
+    ),
+    (
+        "05_congruence",
+        include_str!("../../rules/05_congruence.rules"),
+    ),
+    (
+        "06_nonlinear",
+        include_str!("../../rules/06_nonlinear.rules"),
+    ),
     ("07_batch", include_str!("../../rules/07_batch.rules")),
 ];
 
@@ -129,7 +144,11 @@ fn parse_chapter(chapter: &str, text: &str) -> Result<Vec<Rule>, BookError> {
             continue;
         }
         let Some(name) = trimmed.strip_prefix("rule ") else {
-            return Err(fail(i + 1, format!("`{trimmed}` is no rule"), "a rule starts with `rule NAME`"));
+            return Err(fail(
+                i + 1,
+                format!("`{trimmed}` is no rule"),
+                "a rule starts with `rule NAME`",
+            ));
         };
         let mut body = Vec::new();
         while let Some((j, next)) = lines.peek() {
@@ -173,7 +192,11 @@ fn parse_rule(
         } else if let Some(rest) = text.strip_prefix("phase ") {
             for part in rest.split(',') {
                 let phase = Phase::parse(part.trim()).ok_or_else(|| {
-                    fail(*at, format!("`{}` is no phase", part.trim()), Phase::VOCABULARY)
+                    fail(
+                        *at,
+                        format!("`{}` is no phase", part.trim()),
+                        Phase::VOCABULARY,
+                    )
                 })?;
                 phases.push(phase);
             }
@@ -183,17 +206,28 @@ fn parse_rule(
         }
     }
     if cites.is_empty() {
-        return Err(fail(line, "cites nothing".into(), "add a line `cites MN 2.4`, or `cites algebra`"));
+        return Err(fail(
+            line,
+            "cites nothing".into(),
+            "add a line `cites MN 2.4`, or `cites algebra`",
+        ));
     }
-    let (arrow, both_ways) = if equation.contains("<=>") { ("<=>", true) } else { ("=>", false) };
+    let (arrow, both_ways) = if equation.contains("<=>") {
+        ("<=>", true)
+    } else {
+        ("=>", false)
+    };
     let Some((left, right)) = equation.split_once(arrow) else {
-        return Err(fail(line, "has no `=>`".into(), "write `LEFT => RIGHT`, or `LEFT <=> RIGHT`"));
+        return Err(fail(
+            line,
+            "has no `=>`".into(),
+            "write `LEFT => RIGHT`, or `LEFT <=> RIGHT`",
+        ));
     };
     let side = |text: &str| {
         let tokens: Vec<Token> = notation::tokens(text);
-        notation::pattern(&tokens).map_err(|message| {
-            fail(line, message, "operations are listed in rules/README.md")
-        })
+        notation::pattern(&tokens)
+            .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
     let bound = variables(&lhs);
@@ -207,11 +241,19 @@ fn parse_rule(
         }
     }
     if both_ways && variables(&rhs) != bound {
-        return Err(fail(line, "`<=>` with variables on one side only".into(), "use `=>`"));
+        return Err(fail(
+            line,
+            "`<=>` with variables on one side only".into(),
+            "use `=>`",
+        ));
     }
     for condition in &conditions {
         if let Some(v) = condition.variables().iter().find(|v| !bound.contains(v)) {
-            return Err(fail(line, format!("a condition names the unknown `{v}`"), "name a variable of the left side"));
+            return Err(fail(
+                line,
+                format!("a condition names the unknown `{v}`"),
+                "name a variable of the left side",
+            ));
         }
     }
     if phases.is_empty() {

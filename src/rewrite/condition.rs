@@ -4,7 +4,7 @@
 use egg::{Subst, Var};
 use num_traits::Signed;
 
-use super::analysis::{dimension_of, Egraph, Fact};
+use super::analysis::{Egraph, Fact, dimension_of};
 
 /// A condition on the variables of a rule's left side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,20 +75,29 @@ impl Condition {
 
     /// Reads `name(?a` or `name(?a, ?b` (the closing parenthesis is cut by the caller).
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (name, arguments) =
-            text.split_once('(').ok_or_else(|| format!("`{text}` is no condition"))?;
+        let (name, arguments) = text
+            .split_once('(')
+            .ok_or_else(|| format!("`{text}` is no condition"))?;
         let (_, test, arity) = NAMES
             .iter()
             .find(|(known, ..)| *known == name.trim())
             .ok_or_else(|| format!("`{}` is no condition", name.trim()))?;
         let variables = arguments
             .split(',')
-            .map(|v| v.trim().parse::<Var>().map_err(|_| format!("`{}` is no variable", v.trim())))
+            .map(|v| {
+                v.trim()
+                    .parse::<Var>()
+                    .map_err(|_| format!("`{}` is no variable", v.trim()))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         if variables.len() != *arity {
             return Err(format!("`{}` takes {arity} variables", name.trim()));
         }
-        Ok(Self { test: *test, first: variables[0], second: variables.get(1).copied() })
+        Ok(Self {
+            test: *test,
+            first: variables[0],
+            second: variables.get(1).copied(),
+        })
     }
 
     pub(crate) fn variables(&self) -> Vec<Var> {
@@ -131,7 +140,10 @@ fn test(test: Test, a: &Fact, b: Option<&Fact>) -> bool {
         Test::Positive => a.positive,
         Test::Number => a.number.is_some(),
         Test::NotNumber => a.number.is_none(),
-        Test::Integer => a.number.as_ref().is_some_and(crate::expr::Rational::is_integer),
+        Test::Integer => a
+            .number
+            .as_ref()
+            .is_some_and(crate::expr::Rational::is_integer),
         Test::Constant => b.is_some_and(|b| a.depends & b.depends == 0),
         Test::Varies => b.is_some_and(|b| a.depends & b.depends != 0),
         Test::SameShape => shape.is_some() && shape == other,

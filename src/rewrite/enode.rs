@@ -18,7 +18,10 @@ pub(crate) struct ENode {
 
 impl ENode {
     pub(crate) fn new(op: Op, children: &[egg::Id]) -> Self {
-        Self { op, children: SmallVec::from_slice(children) }
+        Self {
+            op,
+            children: SmallVec::from_slice(children),
+        }
     }
 
     pub(crate) fn leaf(op: Op) -> Self {
@@ -53,7 +56,12 @@ impl fmt::Display for ENode {
             Op::Number(value) => write!(f, "{value}"),
             Op::Dimension(d) => write!(f, "{d}"),
             Op::Function(function) => {
-                write!(f, "{}{}", function.name, "'".repeat(function.order as usize))
+                write!(
+                    f,
+                    "{}{}",
+                    function.name,
+                    "'".repeat(function.order as usize)
+                )
             }
             op => write!(f, "{}", op.head().map_or("?", |(name, _)| name)),
         }
@@ -89,8 +97,12 @@ pub(crate) fn nest(
     op: &Op,
     children: &[egg::Id],
 ) -> egg::Id {
-    let (last, rest) = children.split_last().expect("an associative operation has operands");
-    rest.iter().rev().fold(*last, |tail, head| add(ENode::new(op.clone(), &[*head, tail])))
+    let (last, rest) = children
+        .split_last()
+        .expect("an associative operation has operands");
+    rest.iter().rev().fold(*last, |tail, head| {
+        add(ENode::new(op.clone(), &[*head, tail]))
+    })
 }
 
 /// Reads a term back into a graph. A local's name becomes its value.

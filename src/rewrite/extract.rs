@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use egg::Language;
 
 use super::analysis::Egraph;
-use super::enode::{build, ENode};
+use super::enode::{ENode, build};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// Which of two equal forms of a scaled congruence is preferred.
@@ -52,16 +52,22 @@ impl<'a> Extraction<'a> {
     pub(crate) fn new(egraph: &'a Egraph, style: Style) -> Self {
         let mut classes: Vec<egg::Id> = egraph.classes().map(|class| class.id).collect();
         classes.sort_unstable();
-        let mut this = Self { egraph, choices: HashMap::new() };
+        let mut this = Self {
+            egraph,
+            choices: HashMap::new(),
+        };
         let mut changed = true;
         while changed {
             changed = false;
             for class in &classes {
                 for node in &egraph[*class].nodes {
-                    let Some(choice) = this.weigh(node, style) else { continue };
-                    let better = this.choices.get(class).is_none_or(|old| {
-                        (choice.weight, &choice.node) < (old.weight, &old.node)
-                    });
+                    let Some(choice) = this.weigh(node, style) else {
+                        continue;
+                    };
+                    let better = this
+                        .choices
+                        .get(class)
+                        .is_none_or(|old| (choice.weight, &choice.node) < (old.weight, &old.node));
                     if better {
                         this.choices.insert(*class, choice);
                         changed = true;
@@ -74,7 +80,9 @@ impl<'a> Extraction<'a> {
 
     /// True when the best form of the class still has a forbidden operator in it.
     pub(crate) fn is_forbidden(&self, class: egg::Id) -> bool {
-        self.choices.get(&self.egraph.find(class)).is_none_or(|c| c.weight >= FORBIDDEN)
+        self.choices
+            .get(&self.egraph.find(class))
+            .is_none_or(|c| c.weight >= FORBIDDEN)
     }
 
     /// The operator J or V left over in the best form of a class, and the operation it could not pass.
@@ -111,8 +119,11 @@ impl<'a> Extraction<'a> {
             }
             let node = &self.choices[&id].node;
             if ready {
-                let children: Vec<Id> =
-                    node.children.iter().map(|c| done[&self.egraph.find(*c)]).collect();
+                let children: Vec<Id> = node
+                    .children
+                    .iter()
+                    .map(|c| done[&self.egraph.find(*c)])
+                    .collect();
                 let new = build(graph, &node.op, &children, locals)?;
                 done.insert(id, new);
             } else {
@@ -130,7 +141,11 @@ impl<'a> Extraction<'a> {
             .map(|c| self.choices.get(&self.egraph.find(*c)))
             .collect::<Option<Vec<_>>>()?;
         let (weight, form) = weigh(&node.op, &children, style);
-        Some(Choice { weight, form, node: node.clone() })
+        Some(Choice {
+            weight,
+            form,
+            node: node.clone(),
+        })
     }
 }
 

@@ -43,7 +43,11 @@ struct Scalar {
 
 impl Default for Scalar {
     fn default() -> Self {
-        Self { number: Rational::one(), powers: IndexMap::new(), others: Vec::new() }
+        Self {
+            number: Rational::one(),
+            powers: IndexMap::new(),
+            others: Vec::new(),
+        }
     }
 }
 
@@ -56,7 +60,10 @@ impl Scalar {
                 Op::Number(value) => self.number *= value,
                 Op::Scale => stack.extend(node.children.iter().rev()),
                 Op::Power if graph.as_number(node.children[1]).is_some() => {
-                    let exponent = graph.as_number(node.children[1]).cloned().unwrap_or_else(Rational::one);
+                    let exponent = graph
+                        .as_number(node.children[1])
+                        .cloned()
+                        .unwrap_or_else(Rational::one);
                     self.power(node.children[0], exponent);
                 }
                 _ => self.power(id, Rational::one()),
@@ -65,7 +72,10 @@ impl Scalar {
     }
 
     fn power(&mut self, base: Id, exponent: Rational) {
-        *self.powers.entry((base, exponent.is_negative())).or_insert_with(Rational::zero) += exponent;
+        *self
+            .powers
+            .entry((base, exponent.is_negative()))
+            .or_insert_with(Rational::zero) += exponent;
     }
 
     /// The product without its number, as one scalar node; `None` when it is empty.
@@ -85,8 +95,12 @@ impl Scalar {
         }
         factors.extend(&self.others);
         let mut factors = factors.into_iter().rev();
-        let Some(last) = factors.next() else { return Ok(None) };
-        factors.try_fold(last, |tail, head| graph.node(Op::Scale, &[head, tail])).map(Some)
+        let Some(last) = factors.next() else {
+            return Ok(None);
+        };
+        factors
+            .try_fold(last, |tail, head| graph.node(Op::Scale, &[head, tail]))
+            .map(Some)
     }
 }
 
@@ -118,8 +132,14 @@ fn scale(graph: &mut Graph, mut scalar: Scalar, value: Id) -> Result<Id, ShapeEr
     graph.node(Op::Scale, &[scalar, value])
 }
 
-fn with_number(graph: &mut Graph, number: &Rational, symbols: Option<Id>) -> Result<Id, ShapeError> {
-    let Some(symbols) = symbols else { return Ok(graph.number(number.clone())) };
+fn with_number(
+    graph: &mut Graph,
+    number: &Rational,
+    symbols: Option<Id>,
+) -> Result<Id, ShapeError> {
+    let Some(symbols) = symbols else {
+        return Ok(graph.number(number.clone()));
+    };
     if number.is_one() {
         return Ok(symbols);
     }
@@ -129,7 +149,11 @@ fn with_number(graph: &mut Graph, number: &Rational, symbols: Option<Id>) -> Res
 
 fn zero(graph: &mut Graph, like: Id) -> Id {
     let shape = graph.shape(like);
-    if shape.is_scalar() { graph.integer(0) } else { graph.zeros(&shape) }
+    if shape.is_scalar() {
+        graph.integer(0)
+    } else {
+        graph.zeros(&shape)
+    }
 }
 
 /// Splits `c * rest` into the number and the rest; a bare number is `c * 1` with no rest.
@@ -169,7 +193,10 @@ fn add(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     terms.retain(|_, number| !number.is_zero());
     let mut parts = Vec::with_capacity(terms.len());
     for (rest, number) in terms {
-        let scalar = Scalar { number, ..Scalar::default() };
+        let scalar = Scalar {
+            number,
+            ..Scalar::default()
+        };
         parts.push(match rest {
             Some(rest) => scale(graph, scalar, rest)?,
             None => graph.number(scalar.number),
@@ -202,7 +229,10 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
             }
             Op::Zeros => return Ok(id),
             Op::Power if graph.as_number(node.children[1]).is_some() => {
-                let exponent = graph.as_number(node.children[1]).cloned().unwrap_or_else(Rational::one);
+                let exponent = graph
+                    .as_number(node.children[1])
+                    .cloned()
+                    .unwrap_or_else(Rational::one);
                 let slot = powers.entry((node.children[0], exponent.is_negative()));
                 *slot.or_insert_with(Rational::zero) += exponent;
             }
@@ -223,9 +253,9 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
         factors.push(factor);
     }
     let product = match factors.split_first() {
-        Some((first, rest)) => {
-            rest.iter().try_fold(*first, |product, f| graph.node(Op::Hadamard, &[product, *f]))?
-        }
+        Some((first, rest)) => rest.iter().try_fold(*first, |product, f| {
+            graph.node(Op::Hadamard, &[product, *f])
+        })?,
         None => {
             let shape = graph.shape(children[0]);
             graph.ones(&shape)
@@ -254,7 +284,11 @@ fn multiply(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     if factors.iter().any(|f| graph[*f].op == Op::Zeros) {
         let (rows, cols) = (graph.shape(children[0]).rows, graph.shape(children[1]).cols);
         let shape = crate::expr::Shape::matrix(rows, cols);
-        return Ok(if shape.is_scalar() { graph.integer(0) } else { graph.zeros(&shape) });
+        return Ok(if shape.is_scalar() {
+            graph.integer(0)
+        } else {
+            graph.zeros(&shape)
+        });
     }
     let mut product: Option<Id> = None;
     for factor in factors {
@@ -267,7 +301,12 @@ fn multiply(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     scale(graph, scalar, product)
 }
 
-fn product_of_two(graph: &mut Graph, scalar: &mut Scalar, left: Id, right: Id) -> Result<Id, ShapeError> {
+fn product_of_two(
+    graph: &mut Graph,
+    scalar: &mut Scalar,
+    left: Id,
+    right: Id,
+) -> Result<Id, ShapeError> {
     if graph.shape(left).is_scalar() {
         scalar.times(graph, left);
         return Ok(right);

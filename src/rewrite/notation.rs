@@ -68,13 +68,19 @@ fn expression(
             }
             *position += 1;
             if children.len() != arity.unwrap_or(2) {
-                return Err(format!("`{head}` does not take {} operands", children.len()));
+                return Err(format!(
+                    "`{head}` does not take {} operands",
+                    children.len()
+                ));
             }
             if op == Op::Prime
                 && let ENodeOrVar::ENode(node) = &ast[children[0]]
                 && let Op::Function(f) = &node.op
             {
-                let prime = Op::Function(Function { name: f.name.clone(), order: f.order + 1 });
+                let prime = Op::Function(Function {
+                    name: f.name.clone(),
+                    order: f.order + 1,
+                });
                 return Ok(ast.add(ENodeOrVar::ENode(ENode::leaf(prime))));
             }
             Ok(ast.add(ENodeOrVar::ENode(ENode::new(op, &children))))
@@ -84,17 +90,24 @@ fn expression(
 
 fn leaf(atom: &str) -> Result<ENodeOrVar<ENode>, String> {
     if atom.starts_with('?') {
-        let var: Var = atom.parse().map_err(|_| format!("`{atom}` is no variable"))?;
+        let var: Var = atom
+            .parse()
+            .map_err(|_| format!("`{atom}` is no variable"))?;
         return Ok(ENodeOrVar::Var(var));
     }
     if let Some(value) = number(atom) {
         return Ok(ENodeOrVar::ENode(ENode::leaf(Op::Number(value))));
     }
     if atom.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        let function = Function { name: atom.into(), order: 0 };
+        let function = Function {
+            name: atom.into(),
+            order: 0,
+        };
         return Ok(ENodeOrVar::ENode(ENode::leaf(Op::Function(function))));
     }
-    Err(format!("`{atom}` is neither a variable, a number nor a function"))
+    Err(format!(
+        "`{atom}` is neither a variable, a number nor a function"
+    ))
 }
 
 /// An exact number: `2`, `-1/2`.

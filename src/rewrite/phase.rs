@@ -1,11 +1,13 @@
 //! Phases: which rules run together, and how far. Why phases: one saturation with every rule in it explodes,
 //! and a phase that only goes inwards, or only to shorter forms, saturates in a few milliseconds.
 
-use egg::{Applier, ConditionalApplier, Pattern, Rewrite, Runner, SimpleScheduler, StopReason, Var};
+use egg::{
+    Applier, ConditionalApplier, Pattern, Rewrite, Runner, SimpleScheduler, StopReason, Var,
+};
 use egg::{EGraph, ENodeOrVar, PatternAst, Subst};
 
 use super::analysis::{Egraph, Knowledge};
-use super::book::{variables, Rule, RuleBook};
+use super::book::{Rule, RuleBook, variables};
 use super::condition::Condition;
 use super::enode::ENode;
 use crate::expr::Op;
@@ -69,7 +71,10 @@ pub(crate) struct Rules(Vec<Rewrite<ENode, Knowledge>>);
 impl Rules {
     /// Compiles the rules that belong to any of `phases`.
     pub(crate) fn of(book: &RuleBook, phases: &[Phase]) -> Self {
-        let used = book.rules.iter().filter(|r| r.phases.iter().any(|p| phases.contains(p)));
+        let used = book
+            .rules
+            .iter()
+            .filter(|r| r.phases.iter().any(|p| phases.contains(p)));
         Self(used.flat_map(compile).collect())
     }
 }
@@ -89,7 +94,11 @@ pub struct PhaseReport {
 
 /// Runs rules on an e-graph until nothing changes or the limits are reached. Whatever is extracted later is
 /// equal to what was put in, saturated or not.
-pub(crate) fn saturate(egraph: Egraph, rules: &Rules, limits: (usize, usize)) -> (Egraph, PhaseReport) {
+pub(crate) fn saturate(
+    egraph: Egraph,
+    rules: &Rules,
+    limits: (usize, usize),
+) -> (Egraph, PhaseReport) {
     let analysis = egraph.analysis.clone();
     let runner: Runner<ENode, Knowledge> = Runner::new(analysis)
         .with_egraph(egraph)
@@ -113,7 +122,9 @@ struct Conditions(Vec<Condition>);
 
 impl egg::Condition<ENode, Knowledge> for Conditions {
     fn check(&self, egraph: &mut EGraph<ENode, Knowledge>, _: egg::Id, subst: &Subst) -> bool {
-        self.0.iter().all(|condition| condition.holds(egraph, subst))
+        self.0
+            .iter()
+            .all(|condition| condition.holds(egraph, subst))
     }
 
     fn vars(&self) -> Vec<Var> {
@@ -129,7 +140,14 @@ fn compile(rule: &Rule) -> Vec<Rewrite<ENode, Knowledge>> {
             rewrite(&name, lhs, rhs)
         } else {
             let condition = Conditions(rule.conditions.clone());
-            rewrite(&name, lhs, ConditionalApplier { condition, applier: rhs })
+            rewrite(
+                &name,
+                lhs,
+                ConditionalApplier {
+                    condition,
+                    applier: rhs,
+                },
+            )
         };
         rewrites.push(rewrite);
     };
@@ -149,7 +167,8 @@ fn rewrite(
     lhs: Pattern<ENode>,
     applier: impl Applier<ENode, Knowledge> + Send + Sync + 'static,
 ) -> Rewrite<ENode, Knowledge> {
-    Rewrite::new(name, lhs, applier).unwrap_or_else(|e| unreachable!("the book checks variables: {e}"))
+    Rewrite::new(name, lhs, applier)
+        .unwrap_or_else(|e| unreachable!("the book checks variables: {e}"))
 }
 
 /// `l + r => s` extended to `l + (r + ?rest) => s + ?rest`.
@@ -163,11 +182,20 @@ fn extend(rule: &Rule) -> Option<(PatternAst<ENode>, PatternAst<ENode>)> {
         return None;
     }
     let rest: Var = "?the-rest".parse().ok()?;
-    assert!(!variables(&rule.lhs).contains(&rest), "`?the-rest` is reserved");
+    assert!(
+        !variables(&rule.lhs).contains(&rest),
+        "`?the-rest` is reserved"
+    );
     let mut lhs: PatternAst<ENode> = rule.lhs.iter().take(rule.lhs.len() - 1).cloned().collect();
     let tail = lhs.add(ENodeOrVar::Var(rest));
-    let inner = lhs.add(ENodeOrVar::ENode(ENode::new(node.op.clone(), &[node.children[1], tail])));
-    lhs.add(ENodeOrVar::ENode(ENode::new(node.op.clone(), &[node.children[0], inner])));
+    let inner = lhs.add(ENodeOrVar::ENode(ENode::new(
+        node.op.clone(),
+        &[node.children[1], tail],
+    )));
+    lhs.add(ENodeOrVar::ENode(ENode::new(
+        node.op.clone(),
+        &[node.children[0], inner],
+    )));
     let mut rhs = rule.rhs.clone();
     let top = egg::Id::from(rhs.len() - 1);
     let tail = rhs.add(ENodeOrVar::Var(rest));

@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
-use super::enode::{nest, ENode};
+use super::enode::{ENode, nest};
 use super::extract::{Extraction, Style};
 use super::normalise::normalise;
-use super::phase::{saturate, Phase, PhaseReport, Rules};
+use super::phase::{Phase, PhaseReport, Rules, saturate};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// A rule book made ready to run, phase by phase.
@@ -62,9 +62,17 @@ impl Rewriter {
     /// Compiles a rule book.
     pub fn new(book: RuleBook) -> Self {
         let rules = |phases: &[Phase]| Arc::new(Rules::of(&book, phases));
-        let (differentiate, simplify, table) =
-            (rules(&[Phase::Differentiate]), rules(&[Phase::Simplify]), rules(&[Phase::Table]));
-        Self { book: Arc::new(book), differentiate, simplify, table }
+        let (differentiate, simplify, table) = (
+            rules(&[Phase::Differentiate]),
+            rules(&[Phase::Simplify]),
+            rules(&[Phase::Table]),
+        );
+        Self {
+            book: Arc::new(book),
+            differentiate,
+            simplify,
+            table,
+        }
     }
 
     /// The rewriter of the book inside the program, compiled once.
@@ -88,7 +96,11 @@ impl Rewriter {
         roots: &[Id],
         report: &mut Report,
     ) -> Result<Vec<Id>, RewriteError> {
-        let job = Job { rules: &self.differentiate, phase: Phase::Differentiate, style: Style::Hadamard };
+        let job = Job {
+            rules: &self.differentiate,
+            phase: Phase::Differentiate,
+            style: Style::Hadamard,
+        };
         job.run(graph, roots, &[], report)
     }
 
@@ -96,8 +108,17 @@ impl Rewriter {
     ///
     /// # Errors
     /// When the graph has too many variables.
-    pub fn tabulate(&self, graph: &mut Graph, roots: &[Id], report: &mut Report) -> Result<Vec<Id>, RewriteError> {
-        let job = Job { rules: &self.table, phase: Phase::Table, style: Style::Hadamard };
+    pub fn tabulate(
+        &self,
+        graph: &mut Graph,
+        roots: &[Id],
+        report: &mut Report,
+    ) -> Result<Vec<Id>, RewriteError> {
+        let job = Job {
+            rules: &self.table,
+            phase: Phase::Table,
+            style: Style::Hadamard,
+        };
         job.run(graph, roots, &[], report)
     }
 
@@ -113,7 +134,11 @@ impl Rewriter {
         style: Style,
         report: &mut Report,
     ) -> Result<Vec<Id>, RewriteError> {
-        let job = Job { rules: &self.simplify, phase: Phase::Simplify, style };
+        let job = Job {
+            rules: &self.simplify,
+            phase: Phase::Simplify,
+            style,
+        };
         let mut current = Vec::with_capacity(roots.len());
         for root in roots {
             current.push(normalise(graph, *root)?);
@@ -194,10 +219,19 @@ impl Job<'_> {
         nodes.sort_unstable();
         match nodes.first() {
             Some(node) => {
-                let operation = graph[*node].op.head().map_or("?", |(name, _)| name).to_owned();
-                RewriteError::NoRule { operation, node: *node }
+                let operation = graph[*node]
+                    .op
+                    .head()
+                    .map_or("?", |(name, _)| name)
+                    .to_owned();
+                RewriteError::NoRule {
+                    operation,
+                    node: *node,
+                }
             }
-            None => RewriteError::TooLarge { limit: self.phase.limits().1 },
+            None => RewriteError::TooLarge {
+                limit: self.phase.limits().1,
+            },
         }
     }
 }
@@ -230,7 +264,11 @@ fn insert_sum(egraph: &mut Egraph, children: &[egg::Id]) -> egg::Id {
             for j in i + 1..children.len() {
                 let mut order = vec![children[i], children[j]];
                 order.extend(
-                    children.iter().enumerate().filter(|(k, _)| *k != i && *k != j).map(|(_, c)| *c),
+                    children
+                        .iter()
+                        .enumerate()
+                        .filter(|(k, _)| *k != i && *k != j)
+                        .map(|(_, c)| *c),
                 );
                 let other = nest(&mut |node| egraph.add(node), &Op::Add, &order);
                 egraph.union_trusted(class, other, "sums commute");
