@@ -235,8 +235,15 @@ fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
 /// The facts of an operation from the facts of its operands.
 fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
     let sorts: Vec<Sort> = c.iter().map(|f| f.sort.clone()).collect();
-    let sort =
-        infer(op, &sorts).unwrap_or_else(|e| unreachable!("a rule made an ill-shaped term: {e}"));
+    let sort = match op {
+        // A whole number may stand for a size.
+        Op::Number(value) if value.is_integer() && u64::try_from(value.to_integer()).is_ok() => {
+            let size = u64::try_from(value.to_integer()).unwrap_or_default();
+            Sort::Dimension(Dimension::constant(size))
+        }
+        _ => infer(op, &sorts)
+            .unwrap_or_else(|e| unreachable!("a rule made an ill-shaped term: {e}")),
+    };
     let depends = match op {
         Op::Jacobian => c[0].depends,
         Op::Backpropagate => c[0].depends | c[1].depends,

@@ -24,6 +24,7 @@ pub(crate) enum Test {
     IsOne,
     HasRows,
     HasCols,
+    HasSize,
     Row,
     Square,
     Symmetric,
@@ -50,6 +51,7 @@ const NAMES: &[(&str, Test, usize)] = &[
     ("is-one", Test::IsOne, 1),
     ("has-rows", Test::HasRows, 2),
     ("has-cols", Test::HasCols, 2),
+    ("has-size", Test::HasSize, 2),
     ("row", Test::Row, 1),
     ("square", Test::Square, 1),
     ("symmetric", Test::Symmetric, 1),
@@ -70,7 +72,7 @@ const NAMES: &[(&str, Test, usize)] = &[
 
 impl Condition {
     pub(crate) const VOCABULARY: &'static str = "conditions: scalar, not-scalar, column, not-column, row, is-one, square, symmetric, diagonal, \
-        distribution, positive, number, not-number, integer, variable, sample-constant (one variable); constant, varies, has-rows, \
+        distribution, positive, number, not-number, integer, variable, sample-constant (one variable); constant, varies, has-rows, has-size, \
         has-cols, same-shape, conformable, same-sign (two)";
 
     /// Reads `name(?a` or `name(?a, ?b` (the closing parenthesis is cut by the caller).
@@ -131,6 +133,7 @@ fn test(test: Test, a: &Fact, b: Option<&Fact>) -> bool {
         Test::NotColumn => !is(crate::expr::Shape::is_column),
         Test::IsOne => dimension_of(a).is_some_and(crate::expr::Dimension::is_one),
         Test::HasRows => shape.is_some_and(|s| b.and_then(dimension_of) == Some(&s.rows)),
+        Test::HasSize => shape.is_some_and(|s| b.and_then(dimension_of) == Some(&s.size())),
         Test::HasCols => shape.is_some_and(|s| b.and_then(dimension_of) == Some(&s.cols)),
         Test::Row => is(crate::expr::Shape::is_row),
         Test::Square => is(crate::expr::Shape::is_square),

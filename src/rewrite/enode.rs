@@ -140,6 +140,13 @@ pub(crate) fn build(
         _ => children.len(),
     };
     let mut children = children.to_vec();
+    for child in &mut children[..sizes] {
+        if let Op::Dimension(d) = &graph[*child].op
+            && let Some(value) = d.as_constant()
+        {
+            *child = graph.number(crate::expr::Rational::from_integer(value.into()));
+        }
+    }
     for child in &mut children[sizes..] {
         if let Some(value) = graph.as_number(*child)
             && value.is_integer()

@@ -140,7 +140,14 @@ impl<'a> Extraction<'a> {
             .iter()
             .map(|c| self.choices.get(&self.egraph.find(*c)))
             .collect::<Option<Vec<_>>>()?;
-        let (weight, form) = weigh(&node.op, &children, style);
+        let (mut weight, form) = weigh(&node.op, &children, style);
+        if node.op == Op::Congruence {
+            let inner = &self.egraph[node.children[1]].data;
+            // Around a scalar it is an outer product.
+            if inner.shape().is_some_and(|s| s.is_scalar()) {
+                weight += 20;
+            }
+        }
         Some(Choice {
             weight,
             form,
@@ -162,6 +169,14 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         _ => 0,
     };
     let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
+    // A Kronecker product inside a product hides the structure of the whole.
+    let wide = |i: usize| {
+        if children[i].form == Form::Wide {
+            20
+        } else {
+            0
+        }
+    };
     match op {
         Op::Variable(name) => (name.len().min(6) as u64, Form::Atom),
         Op::Number(value) => {
@@ -178,7 +193,10 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
                 Style::Hadamard => 10 * (diagonal(0) + diagonal(1)),
                 Style::Congruence => 0,
             };
-            (all + 1 + bracket(0) + bracket(1) + scaling, Form::Product)
+            (
+                all + 1 + bracket(0) + bracket(1) + scaling + wide(0) + wide(1),
+                Form::Product,
+            )
         }
         Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
         Op::Kronecker => (all + 3 + tight(0) + tight(1), Form::Wide),
@@ -190,7 +208,10 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
                 _ => 6 * diagonal(0),
             };
             // Hadamard style prefers f f' for a whole scaled congruence, S.9 keeps diag(f) H diag(f).
-            (all + 4 + bracket(0) + bracket(1) + compound, Form::Product)
+            (
+                all + 3 + bracket(0) + bracket(1) + compound + wide(0),
+                Form::Product,
+            )
         }
         Op::Diag => (all + 6, Form::Diag),
         Op::Apply => (all + 2, Form::Atom),

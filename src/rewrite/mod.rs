@@ -14,5 +14,6 @@ mod simplify;
 
 pub use book::{BookError, Rule, RuleBook};
 pub use extract::Style;
+pub(crate) use normalise::normalise;
 pub use phase::{Phase, PhaseReport};
 pub use simplify::{Report, RewriteError, Rewriter};

@@ -64,14 +64,30 @@ impl Scalar {
                         .as_number(node.children[1])
                         .cloned()
                         .unwrap_or_else(Rational::one);
-                    self.power(node.children[0], exponent);
+                    self.power(graph, node.children[0], exponent);
                 }
-                _ => self.power(id, Rational::one()),
+                _ => self.power(graph, id, Rational::one()),
             }
         }
     }
 
-    fn power(&mut self, base: Id, exponent: Rational) {
+    fn power(&mut self, graph: &Graph, base: Id, exponent: Rational) {
+        if matches!(graph[base].op, Op::Dimension(_)) {
+            // A size is positive, so its powers add up whatever their signs.
+            let sum = self
+                .powers
+                .swap_remove(&(base, true))
+                .unwrap_or_else(Rational::zero)
+                + self
+                    .powers
+                    .swap_remove(&(base, false))
+                    .unwrap_or_else(Rational::zero)
+                + exponent;
+            if !sum.is_zero() {
+                self.powers.insert((base, sum.is_negative()), sum);
+            }
+            return;
+        }
         *self
             .powers
             .entry((base, exponent.is_negative()))
@@ -202,7 +218,7 @@ fn add(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
             None => graph.number(scalar.number),
         });
     }
-    parts.sort_unstable();
+    parts.sort_by_cached_key(|part| (sum_rank(graph, *part), *part));
     match parts.as_slice() {
         [] => Ok(zero(graph, first)),
         [one] => Ok(*one),
@@ -242,7 +258,8 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     powers.retain(|(base, _), _| graph[*base].op != Op::Ones);
     let mut factors = Vec::new();
     let mut sorted: Vec<_> = powers.into_iter().collect();
-    sorted.sort_by_key(|((base, negative), _)| (*negative, *base));
+    sorted
+        .sort_by_cached_key(|((base, negative), _)| (*negative, factor_rank(graph, *base), *base));
     for ((base, _), exponent) in sorted {
         let factor = if exponent.is_one() {
             base
@@ -323,4 +340,28 @@ fn power(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
         return Ok(children[0]);
     }
     graph.node(Op::Power, children)
+}
+
+/// The order of terms: what the child's Hessian is carried back by comes first, a bare parameter last.
+fn sum_rank(graph: &Graph, id: Id) -> u8 {
+    match &graph[id].op {
+        Op::Congruence => 0,
+        Op::Eye | Op::Ones => 1,
+        Op::Variable(name) => match graph.variables().get(name).map(|v| v.role) {
+            Some(crate::expr::Role::Input) => 1,
+            Some(crate::expr::Role::Parameter) => 3,
+            _ => 2,
+        },
+        _ if graph[id].children.iter().any(|c| sum_rank(graph, *c) == 0) => 0,
+        _ => 2,
+    }
+}
+
+/// The order of Hadamard factors: derivatives of functions and congruences first, then plain names, then products.
+fn factor_rank(graph: &Graph, id: Id) -> u8 {
+    match &graph[id].op {
+        Op::Congruence | Op::Apply => 0,
+        Op::Variable(_) => 1,
+        _ => 2,
+    }
 }
