@@ -26,6 +26,7 @@ enum Form {
     Number,
     Sum,
     Product,
+    Congruence,
     Diag,
     Wide,
 }
@@ -165,7 +166,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         _ => 0,
     };
     let tight = |i: usize| match children[i].form {
-        Form::Sum | Form::Product | Form::Number => 2,
+        Form::Sum | Form::Product | Form::Congruence | Form::Number => 2,
         _ => 0,
     };
     let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
@@ -199,18 +200,29 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
             )
         }
         Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
-        Op::Kronecker => (all + 3 + tight(0) + tight(1), Form::Wide),
+        Op::Kronecker => (
+            all + 3 + tight(0) + tight(1) + (wide(0) + wide(1)) / 2,
+            Form::Wide,
+        ),
         Op::Power => (all + 1 + tight(0), Form::Product),
-        Op::Transpose => (all + 1 + tight(0), Form::Atom),
+        Op::Transpose => match children[0].form {
+            Form::Wide => (all + 3, Form::Wide),
+            _ => (all + 1 + tight(0), Form::Atom),
+        },
         Op::Congruence => {
             let compound = match (style, children[1].form) {
                 (_, Form::Atom) | (Style::Congruence, _) => 0,
                 _ => 6 * diagonal(0),
             };
-            // Hadamard style prefers f f' for a whole scaled congruence, S.9 keeps diag(f) H diag(f).
+            // The congruence of an outer product is an outer product.
+            let outer = if children[1].form == Form::Product {
+                8
+            } else {
+                0
+            };
             (
-                all + 3 + bracket(0) + bracket(1) + compound + wide(0),
-                Form::Product,
+                all + 3 + bracket(0) + bracket(1) + compound + outer + wide(0),
+                Form::Congruence,
             )
         }
         Op::Diag => (all + 6, Form::Diag),
