@@ -1,3 +1,5 @@
 //! hbp, a compiler for curvature.
+pub mod diagnostic;
 pub mod expr;
 pub mod hbp;
+pub mod language;
