@@ -3,3 +3,4 @@ pub mod diagnostic;
 pub mod expr;
 pub mod hbp;
 pub mod language;
+pub mod rewrite;
