@@ -1,4 +1,6 @@
 //! hbp, a compiler for curvature.
+pub mod diagnostic;
 pub mod expr;
 pub mod hbp;
+pub mod language;
 pub mod rewrite;
