@@ -1,5 +1,6 @@
 //! hbp, a compiler for curvature.
 pub mod diagnostic;
+pub mod data;
 pub mod expr;
 pub mod hbp;
 pub mod language;
