@@ -2,7 +2,7 @@
 //! time of a pass, so a faster library must be able to take this one's place without touching anything else.
 
 use nalgebra::{
-    ComplexField, DMatrix, DMatrixView, DMatrixViewMut, DVectorViewMut, Dyn, LU, SymmetricEigen,
+    ComplexField, DMatrix, DMatrixView, DMatrixViewMut, Dyn, LU, SymmetricEigen,
 };
 
 use super::element::{Element, max};
@@ -30,10 +30,6 @@ impl<T: Element> MatrixRef<'_, T> {
             Dyn(self.strides.0),
             Dyn(self.strides.1),
         )
-    }
-
-    fn is_transposed(&self) -> bool {
-        self.strides.1 == 1 && self.strides.0 > 1
     }
 
     /// The transpose, by swapping strides.
@@ -119,16 +115,14 @@ const PANEL: usize = 64;
 
 impl<T: Element> Algebra<T> for Nalgebra {
     fn product(&mut self, out: &mut [T], left: MatrixRef<'_, T>, right: MatrixRef<'_, T>) {
-        let (rows, cols) = (left.rows, right.cols);
-        if cols == 1 {
-            return matrix_vector(out, left, right);
+        if left.rows == 1 {
+            // x A = (A' x')', and a row is stored like a column.
+            let mut column = DMatrixViewMut::from_slice(out, right.cols, 1);
+            multiply(&mut column, right.transpose(), left.transpose());
+        } else {
+            let mut out = DMatrixViewMut::from_slice(out, left.rows, right.cols);
+            multiply(&mut out, left, right);
         }
-        if rows == 1 {
-            // x A = (A' x')'.
-            return matrix_vector(out, right.transpose(), left.transpose());
-        }
-        let mut out = DMatrixViewMut::from_slice(out, rows, cols);
-        out.gemm(T::one(), &left.view(), &right.view(), T::zero());
     }
 
     fn symmetric_product(
@@ -144,7 +138,7 @@ impl<T: Element> Algebra<T> for Nalgebra {
             let count = PANEL.min(n - start);
             let (below, panel) = (left.rows_from(start), right.columns(start, count));
             let mut part = result.view_mut((start, start), (n - start, count));
-            part.gemm(T::one(), &below.view(), &panel.view(), T::zero());
+            multiply(&mut part, below, panel);
         }
         for j in 0..n {
             for i in 0..j {
@@ -220,15 +214,26 @@ impl<T: Element> Algebra<T> for Nalgebra {
     }
 }
 
-/// `out = matrix * vector`: along the stored columns, or by dot products with them.
-fn matrix_vector<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>, column: MatrixRef<'_, T>) {
-    let mut out = DVectorViewMut::from_slice(out, matrix.rows);
-    let column = column.view();
-    let vector = column.column(0);
-    if matrix.is_transposed() {
-        out.gemv_tr(T::one(), &matrix.transpose().view(), &vector, T::zero());
-    } else {
-        out.gemv(T::one(), &matrix.view(), &vector, T::zero());
+/// nalgebra's `gemm` packs its operands only when every dimension is larger than this.
+const SMALL: usize = 5;
+
+/// `out = left * right`. Below nalgebra's threshold column by column: its unpacked loop reads past the end of a left
+/// factor whose rows are not contiguous, so a stored transpose is multiplied by dot products instead.
+fn multiply<T: Element>(out: &mut DMatrixViewMut<'_, T>, left: MatrixRef<'_, T>, right: MatrixRef<'_, T>) {
+    let (a, b) = (left.view(), right.view());
+    if [left.rows, left.cols, right.cols].iter().all(|n| *n > SMALL) {
+        out.gemm(T::one(), &a, &b, T::zero());
+        return;
+    }
+    let transpose = left.transpose();
+    let transpose = transpose.view();
+    for j in 0..right.cols {
+        let mut column = out.column_mut(j);
+        if left.strides.0 == 1 {
+            column.gemv(T::one(), &a, &b.column(j), T::zero());
+        } else {
+            column.gemv_tr(T::one(), &transpose, &b.column(j), T::zero());
+        }
     }
 }
 
