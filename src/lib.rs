@@ -5,3 +5,5 @@ pub mod expr;
 pub mod hbp;
 pub mod language;
 pub mod rewrite;
+pub mod backend;
+pub mod kernel;
