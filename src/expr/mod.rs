@@ -5,11 +5,11 @@
 mod dimension;
 mod graph;
 mod infer;
-mod layout;
+pub(crate) mod layout;
 mod module;
 mod op;
 mod print;
-mod reading;
+pub(crate) mod reading;
 
 pub use dimension::{Dimension, Shape, Sizes};
 pub use graph::{Facts, Function as FunctionDefinition, Graph, Id, Node, Role, Variable};
