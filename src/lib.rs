@@ -2,3 +2,4 @@
 pub mod expr;
 pub mod hbp;
 pub mod report;
+pub mod rewrite;

@@ -26,7 +26,14 @@ fn graph() -> Graph {
         ("hess(z)", Shape::matrix(m.clone(), m)),
     ];
     for (name, shape) in shapes {
-        g.declare(name, Variable { shape, role: Role::Input, facts: Facts::default() });
+        g.declare(
+            name,
+            Variable {
+                shape,
+                role: Role::Input,
+                facts: Facts::default(),
+            },
+        );
     }
     g
 }
@@ -35,7 +42,9 @@ fn graph() -> Graph {
 /// `#3` a constant size, else dimensions.
 fn build(g: &mut Graph, text: &str) -> Id {
     let text = text.replace('(', " ( ").replace(')', " ) ");
-    let text = text.replace("grad ( z ) ", "grad(z) ").replace("hess ( z ) ", "hess(z) ");
+    let text = text
+        .replace("grad ( z ) ", "grad(z) ")
+        .replace("hess ( z ) ", "hess(z) ");
     let mut stack: Vec<Vec<Id>> = vec![Vec::new()];
     let mut heads = Vec::new();
     let mut words = text.split_whitespace();
@@ -86,7 +95,11 @@ fn check(sexpr: &str, expected: &str) {
     let names = Names::default();
     let text = print(&g, id, &names);
     assert_eq!(text, expected, "{sexpr}");
-    assert_eq!(printed_size(&g, id, &names), text.chars().count() as u64, "{sexpr}");
+    assert_eq!(
+        printed_size(&g, id, &names),
+        text.chars().count() as u64,
+        "{sexpr}"
+    );
 }
 
 #[test]
@@ -108,7 +121,10 @@ fn expressions_read_as_a_mathematician_writes() {
         ("(scale s (mul A B))", "s*A*B"),
         ("(mul A (scale s (scale 2 B)))", "2*s*A*B"),
         ("(scale (pow s -1) A)", "A / s"),
-        ("(scale (pow s -2) (scale (pow t -1/2) A))", "A / (s^2*sqrt(t))"),
+        (
+            "(scale (pow s -2) (scale (pow t -1/2) A))",
+            "A / (s^2*sqrt(t))",
+        ),
         ("(pow s -1/2)", "1 / sqrt(s)"),
         ("(pow s -1)", "1 / s"),
         ("(pow x -1)", "1 ./ x"),
@@ -182,7 +198,14 @@ fn names_stand_for_their_nodes_but_not_in_their_own_definition() {
 #[test]
 fn a_size_that_a_value_hides_is_written_out() {
     let mut g = graph();
-    g.declare("n", Variable { shape: Shape::scalar(), role: Role::Input, facts: Facts::default() });
+    g.declare(
+        "n",
+        Variable {
+            shape: Shape::scalar(),
+            role: Role::Input,
+            facts: Facts::default(),
+        },
+    );
     let n = g.dimension(Dimension::named("n"));
     let x = g.variable("x").unwrap();
     let scaled = g.node(Op::Scale, &[n, x]).unwrap();
@@ -197,10 +220,17 @@ fn depth_and_sharing_are_no_danger() {
         let (a, op) = (g.variable("A").unwrap(), Op::from_head(head).unwrap().0);
         let mut id = a;
         for _ in 0..50_000 {
-            let children = if matches!(head, "mul" | "had") { vec![id, a] } else { vec![id] };
+            let children = if matches!(head, "mul" | "had") {
+                vec![id, a]
+            } else {
+                vec![id]
+            };
             id = g.node(op.clone(), &children).unwrap();
         }
-        assert_eq!(print(&g, id, &names).chars().count() as u64, printed_size(&g, id, &names));
+        assert_eq!(
+            print(&g, id, &names).chars().count() as u64,
+            printed_size(&g, id, &names)
+        );
     }
     let mut g = graph();
     let mut id = g.variable("A").unwrap();
@@ -240,8 +270,15 @@ fn grow(g: &mut Graph, choices: &[(usize, usize, usize)]) -> Id {
         let (op, arity) = &ops[op % ops.len()];
         // Recent values are chosen more often, so that expressions grow deep.
         let pick = |k: &usize| pool[pool.len() - 1 - (k % pool.len()).min(k / 7 % pool.len())];
-        let first = if *op == Op::Apply { leaf(g, "phi''") } else { pick(a) };
-        let children: Vec<Id> = [first, pick(b)].into_iter().take(arity.unwrap_or(2)).collect();
+        let first = if *op == Op::Apply {
+            leaf(g, "phi''")
+        } else {
+            pick(a)
+        };
+        let children: Vec<Id> = [first, pick(b)]
+            .into_iter()
+            .take(arity.unwrap_or(2))
+            .collect();
         // `.*` of scalars and products with a scalar have a canonical form of their own.
         let shapes: Vec<_> = children.iter().filter_map(|c| g[*c].sort.shape()).collect();
         let scalar = shapes.iter().any(Shape::is_scalar);
@@ -322,7 +359,10 @@ fn latex_uses_the_symbols_of_the_page() {
     for (sexpr, expected) in [
         ("(add (mul W x) (scale -1 grad(z)))", r"W \, x - \delta z"),
         ("(t grad(z))", r"\left(\delta z\right)^\top"),
-        ("(kron (mul x (t x)) hess(z))", r"\left(x \, x^\top\right) \otimes \mathcal{H}z"),
+        (
+            "(kron (mul x (t x)) hess(z))",
+            r"\left(x \, x^\top\right) \otimes \mathcal{H}z",
+        ),
         ("(sand W hess(z))", r"W^\top \, \mathcal{H}z \, W"),
         ("(had x (pow y -1))", r"x \oslash y"),
         ("(scale (pow s -1) x)", r"\frac{1}{s} \, x"),
@@ -334,7 +374,10 @@ fn latex_uses_the_symbols_of_the_page() {
         ("(t (inv A))", r"\left(A^{-1}\right)^\top"),
         ("(scale -1 (eye m*n))", r"-I_{m n}"),
         ("(zeros m n)", r"\mathbf{0}_{m, n}"),
-        ("(E (norm2 x))", r"\mathbb{E}\left[\left\lVert x \right\rVert\right]"),
+        (
+            "(E (norm2 x))",
+            r"\mathbb{E}\left[\left\lVert x \right\rVert\right]",
+        ),
         ("(J (mul A x) x)", r"\mathrm{D}_{x}\left(A \, x\right)"),
     ] {
         let mut g = graph();
@@ -365,8 +408,10 @@ fn equations() -> Equations {
         gradient: id("(mul (t A) (had (apply phi' (mul A x)) (mul (t W) grad(z))))"),
         jacobian: id("(mul W (mul (diag (apply phi' (mul A x))) A))"),
         residual: id("(sand A (diag (had (apply phi'' (mul A x)) (mul (t W) grad(z)))))"),
-        hessian: id("(add (sand (mul (diag (apply phi' (mul A x))) A) (sand W hess(z))) \
-             (sand A (diag (had (apply phi'' (mul A x)) (mul (t W) grad(z))))))"),
+        hessian: id(
+            "(add (sand (mul (diag (apply phi' (mul A x))) A) (sand W hess(z))) \
+             (sand A (diag (had (apply phi'' (mul A x)) (mul (t W) grad(z))))))",
+        ),
         lets: vec![("Q".into(), q)],
         structure: Structure::Dense,
         steps: vec![Step {
@@ -385,7 +430,10 @@ fn equations() -> Equations {
         output: ("z".into(), id("(mul W (apply phi (mul A x)))")),
         graph: g,
     };
-    Equations { module, equations: vec![equation] }
+    Equations {
+        module,
+        equations: vec![equation],
+    }
 }
 
 /// Compares with `snapshots/NAME.snap`.
@@ -415,9 +463,16 @@ fn a_report_has_every_stage() {
 fn legibility_counts_the_equation_its_lets_and_the_locals_it_uses() {
     let equations = equations();
     let sizes = legibility(&equations).unwrap();
-    let parts =
-        ["Q'*(W'*hess(z)*W)*Q+A'*diag(phi''(h).*(W'*grad(z)))*A", "diag(f)*A", "A*x", "phi'(h)"];
-    assert_eq!(sizes[0].characters, parts.iter().map(|p| size(p)).sum::<usize>());
+    let parts = [
+        "Q'*(W'*hess(z)*W)*Q+A'*diag(phi''(h).*(W'*grad(z)))*A",
+        "diag(f)*A",
+        "A*x",
+        "phi'(h)",
+    ];
+    assert_eq!(
+        sizes[0].characters,
+        parts.iter().map(|p| size(p)).sum::<usize>()
+    );
 }
 
 #[test]

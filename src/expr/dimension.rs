@@ -35,7 +35,9 @@ impl Dimension {
     }
 
     fn from_terms(terms: BTreeMap<Monomial, u64>) -> Self {
-        Self(Arc::new(terms.into_iter().filter(|(_, c)| *c != 0).collect()))
+        Self(Arc::new(
+            terms.into_iter().filter(|(_, c)| *c != 0).collect(),
+        ))
     }
 
     /// The sum of two dimensions.
@@ -93,8 +95,11 @@ impl Dimension {
 
     /// The names it depends on, sorted, each once.
     pub fn names(&self) -> Vec<Name> {
-        let mut names: Vec<Name> =
-            self.0.iter().flat_map(|(m, _)| m.iter().map(|(n, _)| n.clone())).collect();
+        let mut names: Vec<Name> = self
+            .0
+            .iter()
+            .flat_map(|(m, _)| m.iter().map(|(n, _)| n.clone()))
+            .collect();
         names.sort();
         names.dedup();
         names
@@ -119,7 +124,10 @@ impl Dimension {
         for (monomial, c) in self.0.iter() {
             let mut term = Self::constant(*c);
             for (name, power) in monomial {
-                let factor = map.get(name).cloned().unwrap_or_else(|| Self::named(name.clone()));
+                let factor = map
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_else(|| Self::named(name.clone()));
                 for _ in 0..*power {
                     term = term.times(&factor);
                 }
@@ -131,7 +139,9 @@ impl Dimension {
 
     /// `self / other` when `other` divides it term by term and is a single term.
     pub fn divide(&self, other: &Self) -> Option<Self> {
-        let [(divisor, d)] = other.0.as_slice() else { return None };
+        let [(divisor, d)] = other.0.as_slice() else {
+            return None;
+        };
         let mut terms = BTreeMap::new();
         for (monomial, c) in self.0.iter() {
             if c % d != 0 {
@@ -208,7 +218,10 @@ impl Shape {
 
     /// A column vector of `rows` entries.
     pub fn vector(rows: Dimension) -> Self {
-        Self { rows, cols: Dimension::one() }
+        Self {
+            rows,
+            cols: Dimension::one(),
+        }
     }
 
     /// A scalar.
@@ -243,12 +256,18 @@ impl Shape {
 
     /// The shape of the transpose.
     pub fn transposed(&self) -> Self {
-        Self { rows: self.cols.clone(), cols: self.rows.clone() }
+        Self {
+            rows: self.cols.clone(),
+            cols: self.rows.clone(),
+        }
     }
 
     /// Replaces dimension names.
     pub fn substitute(&self, map: &BTreeMap<Name, Dimension>) -> Self {
-        Self { rows: self.rows.substitute(map), cols: self.cols.substitute(map) }
+        Self {
+            rows: self.rows.substitute(map),
+            cols: self.cols.substitute(map),
+        }
     }
 
     /// Concrete rows and columns.

@@ -40,11 +40,19 @@ impl Piece {
     }
 
     pub(crate) fn signed(id: Id, least: Level) -> Self {
-        Self::Hole { id, least, signed: true }
+        Self::Hole {
+            id,
+            least,
+            signed: true,
+        }
     }
 
     pub(crate) fn unsigned(id: Id, least: Level) -> Self {
-        Self::Hole { id, least, signed: false }
+        Self::Hole {
+            id,
+            least,
+            signed: false,
+        }
     }
 }
 
@@ -71,7 +79,11 @@ enum Task {
 /// Writes the node `root`.
 pub(crate) fn write<N: Notation>(reader: &Reader<'_>, root: Id) -> String {
     let mut out = String::new();
-    let mut stack = vec![Task::Hole { id: root, least: Level::Sum, signed: true }];
+    let mut stack = vec![Task::Hole {
+        id: root,
+        least: Level::Sum,
+        signed: true,
+    }];
     while let Some(task) = stack.pop() {
         match task {
             Task::Text(text) => out.push_str(&text),
@@ -123,24 +135,26 @@ pub(crate) fn measure<N: Notation>(reader: &Reader<'_>, root: Id) -> u64 {
             Piece::Hole { id, least, signed } => {
                 let (minus, parentheses) =
                     decorations(reader, *id, layouts[id].level, *least, *signed);
-                let extra = if parentheses == Parentheses::None { 0 } else { around };
-                sum.saturating_add(sizes[id]).saturating_add(extra).saturating_add(minus.into())
+                let extra = if parentheses == Parentheses::None {
+                    0
+                } else {
+                    around
+                };
+                sum.saturating_add(sizes[id])
+                    .saturating_add(extra)
+                    .saturating_add(minus.into())
             }
         });
         sizes.insert(*id, size);
     }
-    sizes[&root].saturating_add(reader.is_negative(root).into()).saturating_add(match decorations(
-        reader,
-        root,
-        layouts[&root].level,
-        Level::Sum,
-        true,
-    )
-    .1
-    {
-        Parentheses::None => 0,
-        _ => around,
-    })
+    sizes[&root]
+        .saturating_add(reader.is_negative(root).into())
+        .saturating_add(
+            match decorations(reader, root, layouts[&root].level, Level::Sum, true).1 {
+                Parentheses::None => 0,
+                _ => around,
+            },
+        )
 }
 
 fn length(text: &str) -> u64 {
@@ -168,7 +182,11 @@ fn decorations(
     let (needs, place) = if minus && level == Level::Sum {
         (true, Parentheses::Inside)
     } else {
-        let with_minus = if minus { level.min(Level::Minus) } else { level };
+        let with_minus = if minus {
+            level.min(Level::Minus)
+        } else {
+            level
+        };
         (with_minus < least, Parentheses::Outside)
     };
     (minus, if needs { place } else { Parentheses::None })
@@ -186,7 +204,10 @@ pub(crate) fn sum(terms: &[(bool, Id)]) -> Layout {
         }
         pieces.push(Piece::unsigned(*id, Level::Product));
     }
-    Layout { level: Level::Sum, pieces }
+    Layout {
+        level: Level::Sum,
+        pieces,
+    }
 }
 
 /// The operands of the chain at `parent`; the first may be the beginning of the same chain.
@@ -202,9 +223,19 @@ pub(crate) fn chain(
             pieces.push(Piece::text(separator));
         }
         let continues = i == 0 && reader.continues(parent, *id);
-        pieces.push(Piece::unsigned(*id, if continues { Level::Product } else { Level::Minus }));
+        pieces.push(Piece::unsigned(
+            *id,
+            if continues {
+                Level::Product
+            } else {
+                Level::Minus
+            },
+        ));
     }
-    Layout { level: Level::Product, pieces }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
 }
 
 /// J'HJ, read as the symmetric thing it is: J is parenthesised when it is a product itself. `transpose` is the
@@ -231,7 +262,10 @@ pub(crate) fn congruence(
         pieces.push(Piece::text(separator));
         pieces.push(Piece::unsigned(id, Level::Minus));
     }
-    Layout { level: Level::Product, pieces }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
 }
 
 /// The level of a dimension's own text.

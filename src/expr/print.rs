@@ -98,7 +98,10 @@ pub(crate) fn decimal(value: &Rational) -> Option<String> {
     if places <= MOST_PLACES {
         let padded = format!("{text:0>width$}", width = places + 1);
         let (whole, rest) = padded.split_at(padded.len() - places);
-        return Some(format!("{}{whole}.{rest}", if value.is_negative() { "-" } else { "" }));
+        return Some(format!(
+            "{}{whole}.{rest}",
+            if value.is_negative() { "-" } else { "" }
+        ));
     }
     (text.len() == 1 && !value.is_negative()).then(|| format!("{text}e-{places}"))
 }
@@ -114,16 +117,20 @@ impl Notation for Text {
         match reader.form(id) {
             Form::Name(name) => atom(vec![Piece::owned(name.to_string())]),
             Form::Size(d, true) => atom(vec![Piece::owned(format!("sum(ones({d}))"))]),
-            Form::Size(d, false) => {
-                Layout { level: dimension_level(&d), pieces: vec![Piece::owned(d.to_string())] }
-            }
+            Form::Size(d, false) => Layout {
+                level: dimension_level(&d),
+                pieces: vec![Piece::owned(d.to_string())],
+            },
             Form::Sum(terms) => sum(&terms),
-            Form::Product { coefficient, factors, denominators } => {
-                product(reader, id, &coefficient, &factors, &denominators)
-            }
-            Form::Hadamard { factors, denominators } => {
-                hadamard(reader, id, &factors, &denominators)
-            }
+            Form::Product {
+                coefficient,
+                factors,
+                denominators,
+            } => product(reader, id, &coefficient, &factors, &denominators),
+            Form::Hadamard {
+                factors,
+                denominators,
+            } => hadamard(reader, id, &factors, &denominators),
             Form::Kronecker(factors) => chain(reader, id, &factors, " ⊗ "),
             Form::Power { base, exponent } => match exponent {
                 Exponent::Number(value) => power(reader, base, &value),
@@ -153,7 +160,10 @@ impl Notation for Text {
 }
 
 fn atom(pieces: Vec<Piece>) -> Layout {
-    Layout { level: Level::Atom, pieces }
+    Layout {
+        level: Level::Atom,
+        pieces,
+    }
 }
 
 fn call(name: String, arguments: &[Argument]) -> Layout {
@@ -180,7 +190,10 @@ fn product(
 ) -> Layout {
     let (above, below) = match decimal(coefficient) {
         Some(text) => (text, None),
-        None => (coefficient.numer().to_string(), Some(coefficient.denom().to_string())),
+        None => (
+            coefficient.numer().to_string(),
+            Some(coefficient.denom().to_string()),
+        ),
     };
     let mut pieces = Vec::new();
     let mut level = Level::Product;
@@ -200,7 +213,10 @@ fn product(
         } else {
             Text::layout(reader, *only).level
         };
-        return Layout { level, pieces: vec![Piece::unsigned(*only, Level::Sum)] };
+        return Layout {
+            level,
+            pieces: vec![Piece::unsigned(*only, Level::Sum)],
+        };
     }
     pieces.extend(chain(reader, id, factors, "*").pieces);
     let n_below = usize::from(below.is_some()) + denominators.len();
@@ -210,7 +226,10 @@ fn product(
     let bare_number = factors.is_empty() && denominators.is_empty();
     pieces.push(Piece::text(if bare_number { "/" } else { " / " }));
     divide(reader, below, denominators, "*", &mut pieces);
-    Layout { level: Level::Product, pieces }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
 }
 
 fn hadamard(reader: &Reader<'_>, id: Id, factors: &[Id], denominators: &[Denominator]) -> Layout {
@@ -222,7 +241,10 @@ fn hadamard(reader: &Reader<'_>, id: Id, factors: &[Id], denominators: &[Denomin
         pieces.push(Piece::text(" ./ "));
         divide(reader, None, denominators, " .* ", &mut pieces);
     }
-    Layout { level: Level::Product, pieces }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
 }
 
 /// Writes what stands below a fraction bar.
@@ -255,7 +277,11 @@ fn divide(
 }
 
 fn caret(reader: &Reader<'_>, base: Id) -> &'static str {
-    if reader.graph.shape(base).is_scalar() { "^" } else { ".^" }
+    if reader.graph.shape(base).is_scalar() {
+        "^"
+    } else {
+        ".^"
+    }
 }
 
 /// A power with a positive number as its exponent.
@@ -269,5 +295,8 @@ fn power(reader: &Reader<'_>, base: Id, exponent: &Rational) -> Layout {
         Piece::text(caret(reader, base)),
         Piece::owned(text),
     ];
-    Layout { level: Level::Power, pieces }
+    Layout {
+        level: Level::Power,
+        pieces,
+    }
 }

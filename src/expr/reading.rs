@@ -143,7 +143,11 @@ struct Parts {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(graph: &'a Graph, root: Id, names: &'a Names) -> Self {
-        let mut reader = Self { graph, names, facts: HashMap::new() };
+        let mut reader = Self {
+            graph,
+            names,
+            facts: HashMap::new(),
+        };
         for id in graph.topological(&[root]) {
             let fact = reader.fact(id);
             reader.facts.insert(id, fact);
@@ -174,7 +178,10 @@ impl<'a> Reader<'a> {
     fn fact(&self, id: Id) -> Fact {
         let node = &self.graph[id];
         if self.name(id).is_some() {
-            return Fact { negative: false, length: 1 };
+            return Fact {
+                negative: false,
+                length: 1,
+            };
         }
         let child = |i: usize| self.facts[&node.children[i]];
         let negative = match &node.op {
@@ -222,7 +229,10 @@ impl<'a> Reader<'a> {
             Op::Congruence => {
                 let identity = self.graph[c[1]].op == Op::Eye || self.graph.is_unit(c[1]);
                 let middle = (!identity || self.name(c[1]).is_some()).then_some(c[1]);
-                Form::Congruence { jacobian: c[0], middle }
+                Form::Congruence {
+                    jacobian: c[0],
+                    middle,
+                }
             }
             Op::Apply => match &self.graph[c[0]].op {
                 Op::Function(f) => Form::Apply(f.clone(), c[1]),
@@ -230,7 +240,11 @@ impl<'a> Reader<'a> {
             },
             Op::Ones | Op::Zeros | Op::Eye if self.graph.shape(id).is_scalar() => {
                 let value = Rational::from_integer(i32::from(node.op != Op::Zeros).into());
-                Form::Product { coefficient: value, factors: Vec::new(), denominators: Vec::new() }
+                Form::Product {
+                    coefficient: value,
+                    factors: Vec::new(),
+                    denominators: Vec::new(),
+                }
             }
             Op::Ones | Op::Zeros if self.graph.shape(id).is_column() => {
                 Form::Call(head(&node.op), self.arguments(&c[..1]))
@@ -291,11 +305,21 @@ impl<'a> Reader<'a> {
             let mut factors = self.factors(group, &mut parts);
             parts.products.append(&mut factors);
         }
-        let Parts { coefficient, scalars: mut factors, products, denominators, .. } = parts;
+        let Parts {
+            coefficient,
+            scalars: mut factors,
+            products,
+            denominators,
+            ..
+        } = parts;
         factors.extend(products);
         factors.append(&mut last);
         let coefficient = coefficient.unwrap_or_else(Rational::one);
-        Form::Product { coefficient, factors, denominators }
+        Form::Product {
+            coefficient,
+            factors,
+            denominators,
+        }
     }
 
     /// Sorts the operands of one chain into `parts` and returns those that are no scalars.
@@ -338,7 +362,10 @@ impl<'a> Reader<'a> {
                 None => factors.push(leaf),
             }
         }
-        Form::Hadamard { factors, denominators }
+        Form::Hadamard {
+            factors,
+            denominators,
+        }
     }
 
     /// The node as something below a fraction bar, when it is a power with a negative number as its exponent.
@@ -348,9 +375,10 @@ impl<'a> Reader<'a> {
             return None;
         }
         let exponent = self.graph.as_number(node.children[1])?;
-        exponent
-            .is_negative()
-            .then(|| Denominator { base: node.children[0], exponent: -exponent.clone() })
+        exponent.is_negative().then(|| Denominator {
+            base: node.children[0],
+            exponent: -exponent.clone(),
+        })
     }
 
     fn power(&self, id: Id) -> Form {
@@ -358,16 +386,26 @@ impl<'a> Reader<'a> {
         if let Some(below) = self.denominator(id) {
             let (factors, denominators) = (Vec::new(), vec![below]);
             return if self.graph.shape(id).is_scalar() {
-                Form::Product { coefficient: Rational::one(), factors, denominators }
+                Form::Product {
+                    coefficient: Rational::one(),
+                    factors,
+                    denominators,
+                }
             } else {
-                Form::Hadamard { factors, denominators }
+                Form::Hadamard {
+                    factors,
+                    denominators,
+                }
             };
         }
         let exponent = match self.graph.as_number(c[1]) {
             Some(value) => Exponent::Number(value.clone()),
             None => Exponent::Value(c[1]),
         };
-        Form::Power { base: c[0], exponent }
+        Form::Power {
+            base: c[0],
+            exponent,
+        }
     }
 }
 

@@ -14,8 +14,10 @@ use crate::hbp::{Equation, Equations, Structure};
 pub fn json(equations: &Equations) -> Result<Value, TooLong> {
     let module = &equations.module;
     let names = locals(module);
-    let definitions =
-        module.locals.iter().map(|(name, id)| definition(&module.graph, name, *id, &names));
+    let definitions = module
+        .locals
+        .iter()
+        .map(|(name, id)| definition(&module.graph, name, *id, &names));
     let definitions = definitions.collect::<Result<Vec<_>, _>>()?;
     let variables = equations.equations.iter().map(|e| variable(equations, e));
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
@@ -80,7 +82,10 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
         object.insert(key.into(), written(graph, id, &names, &what)?.into());
     }
     object.insert("structure".into(), structure(equation.structure).into());
-    let lets = equation.lets.iter().map(|(name, id)| definition(graph, name, *id, &names));
+    let lets = equation
+        .lets
+        .iter()
+        .map(|(name, id)| definition(graph, name, *id, &names));
     object.insert("let".into(), lets.collect::<Result<Vec<_>, _>>()?.into());
     let steps = equation.steps.iter().map(|step| {
         value!({

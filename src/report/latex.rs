@@ -20,7 +20,10 @@ pub fn latex(graph: &Graph, id: Id, names: &Names) -> String {
 /// `hess(z)` as δz and ℋz, other words upright.
 pub fn latex_name(name: &str) -> String {
     for (head, symbol) in [("grad(", r"\delta "), ("hess(", r"\mathcal{H}")] {
-        if let Some(inner) = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(')')) {
+        if let Some(inner) = name
+            .strip_prefix(head)
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
             return format!("{symbol}{}", latex_name(inner));
         }
     }
@@ -34,14 +37,21 @@ pub(crate) fn latex_shape(shape: &crate::expr::Shape) -> String {
     } else if shape.is_column() {
         format!(r"\mathbb{{R}}^{{{}}}", dimension(&shape.rows))
     } else {
-        format!(r"\mathbb{{R}}^{{{} \times {}}}", dimension(&shape.rows), dimension(&shape.cols))
+        format!(
+            r"\mathbb{{R}}^{{{} \times {}}}",
+            dimension(&shape.rows),
+            dimension(&shape.cols)
+        )
     }
 }
 
 fn word(word: &str) -> String {
     let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &word[stem.len()..];
-    let stem = stem.strip_suffix('_').filter(|s| !s.is_empty()).unwrap_or(stem);
+    let stem = stem
+        .strip_suffix('_')
+        .filter(|s| !s.is_empty())
+        .unwrap_or(stem);
     let letters = if GREEK.contains(&stem) {
         format!(r"\{stem}")
     } else if stem.chars().count() <= 1 {
@@ -49,7 +59,11 @@ fn word(word: &str) -> String {
     } else {
         format!(r"\mathrm{{{}}}", stem.replace('_', r"\_"))
     };
-    if digits.is_empty() { letters } else { format!("{letters}_{{{digits}}}") }
+    if digits.is_empty() {
+        letters
+    } else {
+        format!("{letters}_{{{digits}}}")
+    }
 }
 
 const GREEK: &[&str] = &[
@@ -77,10 +91,24 @@ fn function(f: &Function) -> String {
 }
 
 fn dimension(d: &Dimension) -> String {
-    let factor =
-        |text: &str| if text.parse::<u64>().is_ok() { text.into() } else { latex_name(text) };
-    let term = |text: &str| text.split('*').map(factor).collect::<Vec<String>>().join(" ");
-    d.to_string().split(" + ").map(term).collect::<Vec<_>>().join(" + ")
+    let factor = |text: &str| {
+        if text.parse::<u64>().is_ok() {
+            text.into()
+        } else {
+            latex_name(text)
+        }
+    };
+    let term = |text: &str| {
+        text.split('*')
+            .map(factor)
+            .collect::<Vec<String>>()
+            .join(" ")
+    };
+    d.to_string()
+        .split(" + ")
+        .map(term)
+        .collect::<Vec<_>>()
+        .join(" + ")
 }
 
 fn number(value: &Rational) -> String {
@@ -101,19 +129,30 @@ impl Notation for Latex {
         match reader.form(id) {
             Form::Name(name) => {
                 // δz and ℋz are two letters: a superscript must not seem to belong to the second alone.
-                let level = if name.contains('(') { Level::Power } else { Level::Atom };
-                Layout { level, pieces: vec![Piece::owned(latex_name(&name))] }
+                let level = if name.contains('(') {
+                    Level::Power
+                } else {
+                    Level::Atom
+                };
+                Layout {
+                    level,
+                    pieces: vec![Piece::owned(latex_name(&name))],
+                }
             }
-            Form::Size(d, _) => {
-                Layout { level: dimension_level(&d), pieces: vec![Piece::owned(dimension(&d))] }
-            }
+            Form::Size(d, _) => Layout {
+                level: dimension_level(&d),
+                pieces: vec![Piece::owned(dimension(&d))],
+            },
             Form::Sum(terms) => sum(&terms),
-            Form::Product { coefficient, factors, denominators } => {
-                product(reader, id, &coefficient, &factors, &denominators)
-            }
-            Form::Hadamard { factors, denominators } => {
-                hadamard(reader, id, &factors, &denominators)
-            }
+            Form::Product {
+                coefficient,
+                factors,
+                denominators,
+            } => product(reader, id, &coefficient, &factors, &denominators),
+            Form::Hadamard {
+                factors,
+                denominators,
+            } => hadamard(reader, id, &factors, &denominators),
             Form::Kronecker(factors) => chain(reader, id, &factors, r" \otimes "),
             Form::Power { base, exponent } => match exponent {
                 Exponent::Number(value) => power(reader, base, &value),
@@ -134,7 +173,10 @@ impl Notation for Latex {
 }
 
 fn atom(pieces: Vec<Piece>) -> Layout {
-    Layout { level: Level::Atom, pieces }
+    Layout {
+        level: Level::Atom,
+        pieces,
+    }
 }
 
 fn enclosed(before: &str, arguments: &[Argument], after: &'static str) -> Layout {
@@ -218,7 +260,10 @@ fn product(
         pieces.push(Piece::text(r" \, "));
     }
     pieces.extend(chain(reader, id, factors, r" \, ").pieces);
-    Layout { level: if plain { Level::Atom } else { Level::Product }, pieces }
+    Layout {
+        level: if plain { Level::Atom } else { Level::Product },
+        pieces,
+    }
 }
 
 fn hadamard(reader: &Reader<'_>, id: Id, factors: &[Id], denominators: &[Denominator]) -> Layout {
@@ -236,7 +281,10 @@ fn hadamard(reader: &Reader<'_>, id: Id, factors: &[Id], denominators: &[Denomin
             pieces.push(Piece::text(Latex::CLOSE));
         }
     }
-    Layout { level: Level::Product, pieces }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
 }
 
 fn divide(
@@ -259,8 +307,11 @@ fn divide(
 
 fn power(reader: &Reader<'_>, base: Id, exponent: &Rational) -> Layout {
     if is_half(exponent) {
-        let pieces =
-            vec![Piece::text(r"\sqrt{"), Piece::signed(base, Level::Sum), Piece::text("}")];
+        let pieces = vec![
+            Piece::text(r"\sqrt{"),
+            Piece::signed(base, Level::Sum),
+            Piece::text("}"),
+        ];
         return atom(pieces);
     }
     raised(reader, base, Piece::owned(exponent.to_string()))
@@ -269,6 +320,14 @@ fn power(reader: &Reader<'_>, base: Id, exponent: &Rational) -> Layout {
 fn raised(reader: &Reader<'_>, base: Id, exponent: Piece) -> Layout {
     let scalar = reader.graph.shape(base).is_scalar();
     let open = Piece::text(if scalar { "^{" } else { r"^{\odot " });
-    let pieces = vec![Piece::signed(base, Level::Atom), open, exponent, Piece::text("}")];
-    Layout { level: Level::Power, pieces }
+    let pieces = vec![
+        Piece::signed(base, Level::Atom),
+        open,
+        exponent,
+        Piece::text("}"),
+    ];
+    Layout {
+        level: Level::Power,
+        pieces,
+    }
 }

@@ -34,7 +34,10 @@ pub fn legibility(equations: &Equations) -> Result<Vec<Legibility>, TooLong> {
         for id in used(graph, &roots, &forward) {
             characters += size(&defined(graph, id, &forward, "local")?);
         }
-        Ok(Legibility { variable: equation.variable.clone(), characters })
+        Ok(Legibility {
+            variable: equation.variable.clone(),
+            characters,
+        })
     };
     equations.equations.iter().map(measure).collect()
 }

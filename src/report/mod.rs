@@ -28,6 +28,9 @@ pub struct Setting<'a> {
 
 impl Default for Setting<'_> {
     fn default() -> Self {
-        Self { curvature: "hessian", batch: "exact" }
+        Self {
+            curvature: "hessian",
+            batch: "exact",
+        }
     }
 }

@@ -22,7 +22,10 @@ pub struct TooLong {
 /// The names of a module's locals. The output is not among them: an equation is in terms of its inputs.
 pub(crate) fn locals(module: &Module) -> Names {
     let mut names = Names::default();
-    module.locals.iter().for_each(|(name, id)| add(&mut names, &module.graph, name, *id));
+    module
+        .locals
+        .iter()
+        .for_each(|(name, id)| add(&mut names, &module.graph, name, *id));
     names
 }
 
@@ -58,7 +61,10 @@ pub(crate) fn defined(graph: &Graph, id: Id, names: &Names, name: &str) -> Resul
 pub(crate) fn permit(graph: &Graph, id: Id, names: &Names, what: &str) -> Result<(), TooLong> {
     let characters = printed_size(graph, id, names);
     if characters > LONGEST {
-        return Err(TooLong { what: format!("`{what}`"), characters });
+        return Err(TooLong {
+            what: format!("`{what}`"),
+            characters,
+        });
     }
     Ok(())
 }

@@ -31,7 +31,10 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
     for (name, id) in &module.locals {
         lines.push((latex_name(name), definition(graph, *id, &forward, name)?));
     }
-    lines.push((z.clone(), definition(graph, value, &forward, &module.output.0)?));
+    lines.push((
+        z.clone(),
+        definition(graph, value, &forward, &module.output.0)?,
+    ));
     align(&mut out, &lines);
     for equation in &equations.equations {
         let v = latex_name(&equation.variable);
@@ -63,7 +66,13 @@ fn definition(graph: &Graph, id: Id, names: &Names, name: &str) -> Result<String
 }
 
 fn align(out: &mut String, lines: &[(String, String)]) {
-    let lines: Vec<String> =
-        lines.iter().map(|(left, right)| format!("  {left} &= {right}")).collect();
-    let _ = writeln!(out, "\\begin{{align*}}\n{}\n\\end{{align*}}", lines.join(" \\\\\n"));
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|(left, right)| format!("  {left} &= {right}"))
+        .collect();
+    let _ = writeln!(
+        out,
+        "\\begin{{align*}}\n{}\n\\end{{align*}}",
+        lines.join(" \\\\\n")
+    );
 }

@@ -48,19 +48,33 @@ fn forward(module: &Module) -> Result<String, TooLong> {
     let mut out = String::new();
     let graph = &module.graph;
     let names = locals(module);
-    let roots: Vec<Id> = module.locals.iter().map(|(_, id)| *id).chain([module.output.1]).collect();
+    let roots: Vec<Id> = module
+        .locals
+        .iter()
+        .map(|(_, id)| *id)
+        .chain([module.output.1])
+        .collect();
     for line in functions(graph, &roots)? {
         let _ = writeln!(out, "{line}");
     }
     let declared = |name: &Name| {
         let shape = shape(graph, name).map_or_else(String::new, ToString::to_string);
-        let facts = graph.variables().get(name).map(|v| v.facts).unwrap_or_default();
+        let facts = graph
+            .variables()
+            .get(name)
+            .map(|v| v.facts)
+            .unwrap_or_default();
         format!("{name}: {shape}{}", described(facts))
     };
     let inputs: Vec<String> = module.inputs.iter().map(declared).collect();
     let (z, value) = &module.output;
     let shape = graph.shape(*value);
-    let _ = writeln!(out, "module {}({}) -> {z}: {shape} {{", module.name, inputs.join(", "));
+    let _ = writeln!(
+        out,
+        "module {}({}) -> {z}: {shape} {{",
+        module.name,
+        inputs.join(", ")
+    );
     for parameter in &module.parameters {
         let _ = writeln!(out, "    param {}", declared(parameter));
     }
@@ -84,7 +98,11 @@ fn described(facts: Facts) -> String {
         (facts.positive_definite, " positive-definite"),
         (facts.distribution, " distribution"),
     ];
-    words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect()
+    words
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, word)| *word)
+        .collect()
 }
 
 /// The user's own elementwise functions below the roots, and those their definitions use, in the table's order.
@@ -94,7 +112,9 @@ fn functions(graph: &Graph, roots: &[Id]) -> Result<Vec<String>, TooLong> {
     while !roots.is_empty() {
         let mut bodies = Vec::new();
         for id in graph.topological(&roots) {
-            let Op::Function(f) = &graph[id].op else { continue };
+            let Op::Function(f) = &graph[id].op else {
+                continue;
+            };
             if used.contains(&&f.name) {
                 continue;
             }
@@ -106,7 +126,11 @@ fn functions(graph: &Graph, roots: &[Id]) -> Result<Vec<String>, TooLong> {
         roots = bodies;
     }
     let mut lines = Vec::new();
-    for (name, function) in graph.functions().iter().filter(|(name, _)| used.contains(name)) {
+    for (name, function) in graph
+        .functions()
+        .iter()
+        .filter(|(name, _)| used.contains(name))
+    {
         match function {
             FunctionDefinition::Abstract => lines.push(format!("fn {name}(t)")),
             FunctionDefinition::Defined { argument, body } => {
@@ -127,10 +151,18 @@ fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
     let form = structure(equation.structure);
     let mut out = format!("{}: {shape}    block: {form}\n", equation.variable);
     for (name, id) in &equation.lets {
-        let _ = writeln!(out, "    let {name} = {}", defined(graph, *id, &names, name)?);
+        let _ = writeln!(
+            out,
+            "    let {name} = {}",
+            defined(graph, *id, &names, name)?
+        );
     }
     let quantities = quantities(module, equation);
-    let width = quantities.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
+    let width = quantities
+        .iter()
+        .map(|(what, _)| what.chars().count())
+        .max()
+        .unwrap_or(0);
     for (what, id) in quantities {
         let value = super::naming::written(graph, id, &names, &what)?;
         let _ = writeln!(out, "    {what:width$} = {value}");
