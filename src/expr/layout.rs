@@ -222,7 +222,8 @@ pub(crate) fn chain(
         if i > 0 {
             pieces.push(Piece::text(separator));
         }
-        let continues = i == 0 && reader.continues(parent, *id);
+        let continues =
+            i == 0 && reader.continues(parent, *id) || reader.is_palindrome(parent, *id);
         pieces.push(Piece::unsigned(
             *id,
             if continues {
@@ -239,7 +240,7 @@ pub(crate) fn chain(
 }
 
 /// J'HJ, read as the symmetric thing it is: J is parenthesised when it is a product itself. `transpose` is the
-/// mark and the level its base needs.
+/// mark and the level its base needs. What stands in the middle as a plain product continues the chain.
 pub(crate) fn congruence(
     reader: &Reader<'_>,
     jacobian: Id,
@@ -258,10 +259,17 @@ pub(crate) fn congruence(
             pieces.push(Piece::text(transpose.0));
         }
     }
-    for id in middle.into_iter().chain([jacobian]) {
+    if let Some(middle) = middle {
+        let least = if reader.is_plain_product(middle) {
+            Level::Product
+        } else {
+            Level::Minus
+        };
         pieces.push(Piece::text(separator));
-        pieces.push(Piece::unsigned(id, Level::Minus));
+        pieces.push(Piece::unsigned(middle, least));
     }
+    pieces.push(Piece::text(separator));
+    pieces.push(Piece::unsigned(jacobian, Level::Minus));
     Layout {
         level: Level::Product,
         pieces,
