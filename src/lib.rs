@@ -2,4 +2,5 @@
 pub mod expr;
 pub mod hbp;
 pub mod report;
+pub mod cli;
 pub mod rewrite;
