@@ -4,6 +4,8 @@ pub mod data;
 pub mod expr;
 pub mod hbp;
 pub mod language;
+pub mod report;
+pub mod cli;
 pub mod rewrite;
 pub mod backend;
 pub mod kernel;
