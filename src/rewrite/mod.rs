@@ -10,10 +10,12 @@ mod extract;
 mod normalise;
 mod notation;
 mod phase;
+mod proof;
 mod simplify;
 
 pub use book::{BookError, Rule, RuleBook};
 pub use extract::Style;
 pub(crate) use normalise::normalise;
 pub use phase::{Phase, PhaseReport};
+pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};
