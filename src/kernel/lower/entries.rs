@@ -182,9 +182,10 @@ impl Lowering<'_> {
     fn sum_entry(&mut self, terms: &[Matrix], like: &Matrix) -> Operand {
         let mut total = self.entry(&terms[0]);
         for term in &terms[1..] {
-            // a + (-1) b is a − b.
-            let (op, term) = if term.scale == Scalar::number(-1.0) {
-                (ScalarOp::Subtract, term.bare())
+            // a + (−s) b is a − s b.
+            let (op, term) = if term.scale.number.0 < 0.0 {
+                let scale = Scalar { number: Number(-term.scale.number.0), ..term.scale };
+                (ScalarOp::Subtract, Matrix { scale, ..term.clone() })
             } else {
                 (ScalarOp::Add, term.clone())
             };
@@ -242,13 +243,13 @@ fn repeated_read(b: View) -> Operand {
     )
 }
 
-/// True when all stored terms hold their transposes.
+/// True when every stored term holds its transpose and no other term has to be computed.
 fn turned(terms: &[Matrix]) -> bool {
-    let mut stored = terms.iter().filter_map(|term| match &term.form {
-        Form::Dense(view) => Some(view.transposed),
-        _ => None,
-    });
-    stored.next() == Some(true) && stored.all(|transposed| transposed)
+    let fits = |term: &Matrix| match &term.form {
+        Form::Dense(view) => view.transposed,
+        form => matches!(form, Form::Diagonal(_) | Form::Identity | Form::Ones),
+    };
+    terms.iter().all(fits) && terms.iter().any(|term| matches!(term.form, Form::Dense(_)))
 }
 
 /// A row or column read as a column.
