@@ -90,7 +90,11 @@ impl Lowering<'_> {
         if rows == 1 && cols > 1 {
             // x A is (A' x')': one of both is enough.
             let (left, right) = (right.transpose(), left.transpose());
-            let kernel = Kernel::Product { left, right, symmetric: false };
+            let kernel = Kernel::Product {
+                left,
+                right,
+                symmetric: false,
+            };
             return Matrix::dense(self.builder.kernel(kernel, cols, 1).transpose());
         }
         let symmetric = symmetric && rows > 1;
