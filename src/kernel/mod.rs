@@ -16,6 +16,7 @@ mod liveness;
 mod lower;
 mod matrix;
 mod plan;
+mod renumber;
 mod scalar;
 
 use std::collections::BTreeSet;

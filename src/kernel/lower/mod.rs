@@ -61,11 +61,7 @@ pub(crate) fn lower(
         if !matches!(graph[id].sort, Sort::Value(_)) {
             continue;
         }
-        lowering.builder.label = graph[id]
-            .op
-            .head()
-            .map_or("value", |(name, _)| name)
-            .to_owned();
+        name(&graph[id].op).clone_into(&mut lowering.builder.label);
         let mut matrix = lowering.node(id)?;
         if uses[&id] > 1
             && matches!(matrix.form, Form::Product(_) | Form::Sum(_))
@@ -82,12 +78,12 @@ pub(crate) fn lower(
         lowering.memo.insert(id, matrix);
     }
     let mut blocks = Vec::new();
-    for (name, id) in outputs {
-        lowering.builder.label.clone_from(name);
+    for (label, id) in outputs {
+        lowering.builder.label.clone_from(label);
         let matrix = lowering.value(*id)?;
         let block = lowering.block(&matrix);
         lowering.builder.commit(&block.values());
-        blocks.push((name.clone(), block));
+        blocks.push((label.clone(), block));
     }
     Ok(Lowered {
         builder: lowering.builder,
@@ -153,11 +149,7 @@ impl Lowering<'_> {
         }
         let matrix = self.operation(id, rows, cols)?;
         if (matrix.rows, matrix.cols) != (rows, cols) {
-            let operation = graph[id]
-                .op
-                .head()
-                .map_or("value", |(name, _)| name)
-                .to_owned();
+            let operation = name(&graph[id].op).to_owned();
             return Err(CompileError::Sizes { operation });
         }
         // A vector has no use for an open order: it is always best to go on from it.
@@ -229,15 +221,11 @@ impl Lowering<'_> {
             }
             Op::Expectation => return Err(CompileError::Expectation),
             Op::Jacobian | Op::Backpropagate => {
-                let operation = node
-                    .op
-                    .head()
-                    .map_or("derivative", |(name, _)| name)
-                    .to_owned();
+                let operation = name(&node.op).to_owned();
                 return Err(CompileError::Derivative { operation });
             }
             op => {
-                let operation = op.head().map_or("value", |(name, _)| name).to_owned();
+                let operation = name(op).to_owned();
                 return Err(CompileError::Unsupported { operation });
             }
         })
@@ -345,6 +333,11 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The name of an operation in rules.
+fn name(op: &Op) -> &'static str {
+    op.head().map_or("value", |(name, _)| name)
 }
 
 /// The nearest floating-point number.

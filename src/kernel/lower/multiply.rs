@@ -25,8 +25,14 @@ impl Lowering<'_> {
         match (&left.form, &right.form) {
             (Identity, _) => right.clone(),
             (_, Identity) => left.clone(),
-            (Ones, _) if left.is_scalar() => right.clone(),
-            (_, Ones) if right.is_scalar() => left.clone(),
+            _ if left.is_scalar() => {
+                let scale = self.scalar(left);
+                self.scaled(right, scale)
+            }
+            _ if right.is_scalar() => {
+                let scale = self.scalar(right);
+                self.scaled(left, scale)
+            }
             (Diagonal(a), Diagonal(b)) => {
                 let diagonal = self.hadamard(&Matrix::dense(*a), &Matrix::dense(*b));
                 self.diagonal_matrix(&diagonal)
@@ -80,6 +86,16 @@ impl Lowering<'_> {
                 &[column, row],
                 symmetric,
             ));
+        }
+        if rows == 1 && cols > 1 {
+            // x A is (A' x')': one of both is enough.
+            let (left, right) = (right.transpose(), left.transpose());
+            let kernel = Kernel::Product {
+                left,
+                right,
+                symmetric: false,
+            };
+            return Matrix::dense(self.builder.kernel(kernel, cols, 1).transpose());
         }
         let symmetric = symmetric && rows > 1;
         Matrix::dense(self.builder.kernel(
