@@ -29,7 +29,7 @@ pub(super) enum Candidate {
 pub(super) struct Form {
     /// A smooth function of the variable that is differentiated.
     varies: bool,
-    /// exp of the value.
+    /// The square of the value and a little more.
     positive: bool,
     /// The same for all samples.
     parameter: bool,
@@ -110,19 +110,22 @@ impl Candidate {
             let moved = graph.node(Op::Reshape, &[moved, rows, cols])?;
             let quarter = graph.number(Rational::new(1.into(), 4.into()));
             let moved = graph.node(Op::Scale, &[quarter, moved])?;
-            let factor = exponential(graph, moved)?;
+            let exp = graph.function("exp", 0);
+            let factor = graph.node(Op::Apply, &[exp, moved])?;
             value = graph.node(Op::Hadamard, &[value, factor])?;
         }
         if form.positive {
-            value = exponential(graph, value)?;
+            // A .^ 2 + 1/8
+            let two = graph.integer(2);
+            let square = graph.node(Op::Power, &[value, two])?;
+            let shape = graph.shape(value);
+            let ones = graph.ones(&shape);
+            let eighth = graph.number(Rational::new(1.into(), 8.into()));
+            let least = graph.node(Op::Scale, &[eighth, ones])?;
+            value = graph.node(Op::Add, &[square, least])?;
         }
         Ok(value)
     }
-}
-
-fn exponential(graph: &mut Graph, value: Id) -> Result<Id, ShapeError> {
-    let exp = graph.function("exp", 0);
-    graph.node(Op::Apply, &[exp, value])
 }
 
 /// Writes every variable's candidate into a graph.
@@ -287,9 +290,12 @@ impl<'a> Demands<'a> {
             parameter: asks(&[Test::SampleConstant]),
             facts,
         };
+        let square = facts.symmetric || facts.diagonal;
         SIZES
             .into_iter()
-            .flat_map(|rows| SIZES.map(|cols| Candidate::Value(rows, cols, form)))
+            .flat_map(|rows| SIZES.map(|cols| (rows, cols)))
+            .filter(|(rows, cols)| !square || rows == cols)
+            .map(|(rows, cols)| Candidate::Value(rows, cols, form))
             .collect()
     }
 }
