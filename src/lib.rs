@@ -1,4 +1,10 @@
 //! hbp, a compiler for curvature.
+pub mod diagnostic;
+pub mod data;
 pub mod expr;
 pub mod hbp;
+pub mod language;
+pub mod report;
 pub mod rewrite;
+pub mod backend;
+pub mod kernel;

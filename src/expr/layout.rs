@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use super::Id;
-use super::reading::Reader;
+use super::reading::{Form, Reader};
+use super::{Dimension, Id, Op};
 
 /// How tightly an expression holds together, loosest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,4 +190,99 @@ fn decorations(
         (with_minus < least, Parentheses::Outside)
     };
     (minus, if needs { place } else { Parentheses::None })
+}
+
+/// Terms with their signs.
+pub(crate) fn sum(terms: &[(bool, Id)]) -> Layout {
+    let mut pieces = Vec::new();
+    for (i, (negative, id)) in terms.iter().enumerate() {
+        match (i, negative) {
+            (0, false) => {}
+            (0, true) => pieces.push(Piece::text("-")),
+            (_, false) => pieces.push(Piece::text(" + ")),
+            (_, true) => pieces.push(Piece::text(" - ")),
+        }
+        pieces.push(Piece::unsigned(*id, Level::Product));
+    }
+    Layout {
+        level: Level::Sum,
+        pieces,
+    }
+}
+
+/// The operands of the chain at `parent`; the first may be the beginning of the same chain.
+pub(crate) fn chain(
+    reader: &Reader<'_>,
+    parent: Id,
+    factors: &[Id],
+    separator: &'static str,
+) -> Layout {
+    let mut pieces = Vec::new();
+    for (i, id) in factors.iter().enumerate() {
+        if i > 0 {
+            pieces.push(Piece::text(separator));
+        }
+        let continues =
+            i == 0 && reader.continues(parent, *id) || reader.is_palindrome(parent, *id);
+        pieces.push(Piece::unsigned(
+            *id,
+            if continues {
+                Level::Product
+            } else {
+                Level::Minus
+            },
+        ));
+    }
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
+}
+
+/// J'HJ, read as the symmetric thing it is: J is parenthesised when it is a product itself. `transpose` is the
+/// mark and the level its base needs. What stands in the middle as a plain product continues the chain.
+pub(crate) fn congruence(
+    reader: &Reader<'_>,
+    jacobian: Id,
+    middle: Option<Id>,
+    transpose: (&'static str, Level),
+    separator: &'static str,
+) -> Layout {
+    let mut pieces = Vec::new();
+    match reader.form(jacobian) {
+        Form::Transpose(inner) => pieces.push(Piece::unsigned(inner, Level::Minus)),
+        _ if matches!(reader.graph[jacobian].op, Op::Diag | Op::Eye) => {
+            pieces.push(Piece::unsigned(jacobian, Level::Minus));
+        }
+        _ => {
+            pieces.push(Piece::unsigned(jacobian, transpose.1));
+            pieces.push(Piece::text(transpose.0));
+        }
+    }
+    if let Some(middle) = middle {
+        let least = if reader.is_plain_product(middle) {
+            Level::Product
+        } else {
+            Level::Minus
+        };
+        pieces.push(Piece::text(separator));
+        pieces.push(Piece::unsigned(middle, least));
+    }
+    pieces.push(Piece::text(separator));
+    pieces.push(Piece::unsigned(jacobian, Level::Minus));
+    Layout {
+        level: Level::Product,
+        pieces,
+    }
+}
+
+/// The level of a dimension's own text.
+pub(crate) fn dimension_level(d: &Dimension) -> Level {
+    if d.is_sum() {
+        Level::Sum
+    } else if d.as_constant().is_some() || d.as_name().is_some() {
+        Level::Atom
+    } else {
+        Level::Product
+    }
 }

@@ -1,45 +1,11 @@
 //! How a node is read before it is written. Why: text and LaTeX must agree on what is a difference, a quotient
 //! or a chain of factors, so this is decided once and each notation only chooses its symbols.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use num_traits::{One, Signed};
 
-use super::{Dimension, Function, Graph, Id, Name, Op, Rational};
-
-/// Names for nodes: where a named node occurs, its name is written in its place. Variables, numbers and
-/// dimensions are written as they are.
-#[derive(Clone, Debug, Default)]
-pub struct Names(BTreeMap<Id, Name>);
-
-impl Names {
-    /// Names a node; a node that has a name keeps it.
-    pub fn insert(&mut self, id: Id, name: impl Into<Name>) {
-        self.0.entry(id).or_insert_with(|| name.into());
-    }
-
-    /// The name of a node.
-    pub fn get(&self, id: Id) -> Option<&Name> {
-        self.0.get(&id)
-    }
-
-    /// The names with the one of `id` left out, to write its definition.
-    pub fn without(&self, id: Id) -> Self {
-        let mut names = self.clone();
-        names.0.remove(&id);
-        names
-    }
-}
-
-impl<N: Into<Name>> FromIterator<(Id, N)> for Names {
-    fn from_iter<T: IntoIterator<Item = (Id, N)>>(pairs: T) -> Self {
-        let mut names = Self::default();
-        for (id, name) in pairs {
-            names.insert(id, name);
-        }
-        names
-    }
-}
+use super::{Dimension, Function, Graph, Id, Name, Names, Op, Rational};
 
 /// A value below a fraction bar: a base with a positive exponent.
 #[derive(Clone, Debug)]
@@ -166,6 +132,29 @@ impl<'a> Reader<'a> {
         kind.is_some() && family(&self.graph[operand].op) == kind && self.name(operand).is_none()
     }
 
+    /// True when `operand` of the product at `parent` is written J'*H*J, which needs no parentheses there.
+    pub(crate) fn is_palindrome(&self, parent: Id, operand: Id) -> bool {
+        family(&self.graph[parent].op) == Some(Family::Product)
+            && self.graph[operand].op == Op::Congruence
+            && self.name(operand).is_none()
+    }
+
+    /// True when the node is written as matrices with `*` between them and nothing else.
+    pub(crate) fn is_plain_product(&self, id: Id) -> bool {
+        match self.graph[id].op {
+            _ if self.name(id).is_some() => false,
+            Op::Congruence => true,
+            Op::Multiply => matches!(
+                self.form(id),
+                Form::Product { coefficient, factors, denominators }
+                    if coefficient.is_one()
+                        && denominators.is_empty()
+                        && factors.iter().all(|f| !self.graph.shape(*f).is_scalar())
+            ),
+            _ => false,
+        }
+    }
+
     /// The name written in a node's place.
     fn name(&self, id: Id) -> Option<&Name> {
         match &self.graph[id].op {
@@ -256,9 +245,9 @@ impl<'a> Reader<'a> {
 
     /// True when a value bears the name of one of the sizes, so that the name alone would not mean the size.
     fn is_hidden(&self, d: &Dimension) -> bool {
-        d.names().iter().any(|name| {
-            self.graph.variables().contains_key(name) || self.names.0.values().any(|n| n == name)
-        })
+        d.names()
+            .iter()
+            .any(|name| self.graph.variables().contains_key(name) || self.names.bear(name))
     }
 
     fn arguments(&self, children: &[Id]) -> Vec<Argument> {
