@@ -53,7 +53,10 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 pub(super) fn text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes(path, TEXT_BYTES)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+        let line = 1 + error.as_bytes()[..at]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
         Failure::bad_input(
             format!("{} is no UTF-8 text: byte {at}, on line {line}", name(path)),
             "save it as UTF-8",

@@ -158,6 +158,27 @@ impl Dimension {
         Some(Self::from_terms(terms))
     }
 
+    /// `self - other` when no coefficient becomes negative.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let mut terms: BTreeMap<Monomial, u64> = self.0.iter().cloned().collect();
+        for (monomial, c) in other.0.iter() {
+            let slot = terms.get_mut(monomial)?;
+            *slot = slot.checked_sub(*c)?;
+        }
+        Some(Self::from_terms(terms))
+    }
+
+    /// The number of terms, the largest number of sizes multiplied in one of them, and the largest coefficient.
+    pub fn extent(&self) -> (usize, u32, u64) {
+        let degree = |m: &Monomial| m.iter().fold(0u32, |sum, (_, p)| sum.saturating_add(*p));
+        let degree = self.0.iter().map(|(m, _)| degree(m)).max().unwrap_or(0);
+        (
+            self.0.len(),
+            degree,
+            self.0.iter().map(|(_, c)| *c).max().unwrap_or(0),
+        )
+    }
+
     /// True when it is a sum of several terms, so that it needs parentheses inside a product.
     pub fn is_sum(&self) -> bool {
         self.0.len() > 1
