@@ -9,17 +9,23 @@ use super::input;
 use super::output::Output;
 use crate::diagnostic::{Diagnostics, Style};
 use crate::expr::Module;
-use crate::language::{self, File};
+use crate::language::{self, File, limits};
 use crate::rewrite::{Rewriter, RuleBook};
 
 /// Reads a file of definitions; warnings are told at once.
 pub(super) fn file(path: &Path, output: &mut Output) -> Result<File, Failure> {
-    let text = input::text(path)?;
+    let text = text(path, output)?;
     let file = language::parse(&input::name(path), &text).map_err(|e| invalid(&e, output))?;
     if !file.warnings().is_empty() {
         output.note(&file.warnings().render(style(output)));
     }
     Ok(file)
+}
+
+/// Reads a file of text.
+fn text(path: &Path, output: &Output) -> Result<String, Failure> {
+    let bytes = input::bytes(path, limits::FILE_BYTES as u64)?;
+    language::decode(&input::name(path), bytes).map_err(|e| invalid(&e, output))
 }
 
 /// The modules that are asked for: the one named, or all of the file's.
@@ -54,7 +60,7 @@ fn style(output: &Output) -> Style {
 }
 
 /// The rule book in the program, or the one in a folder.
-pub(super) fn book(book: &Book) -> Result<RuleBook, Failure> {
+pub(super) fn book(book: &Book, output: &Output) -> Result<RuleBook, Failure> {
     let Some(folder) = &book.rules else {
         return Ok(RuleBook::embedded());
     };
@@ -70,7 +76,7 @@ pub(super) fn book(book: &Book) -> Result<RuleBook, Failure> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            chapters.push((stem, input::text(&path)?));
+            chapters.push((stem, text(&path, output)?));
         }
     }
     if chapters.is_empty() {
@@ -98,9 +104,9 @@ fn unreadable(folder: &Path, why: &str) -> Failure {
 }
 
 /// The rules made ready to run.
-pub(super) fn rewriter(book: &Book) -> Result<Rewriter, Failure> {
+pub(super) fn rewriter(book: &Book, output: &Output) -> Result<Rewriter, Failure> {
     match book.rules {
         None => Ok(Rewriter::embedded().clone()),
-        Some(_) => Ok(Rewriter::new(self::book(book)?)),
+        Some(_) => Ok(Rewriter::new(self::book(book, output)?)),
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
         return Err(Failure::unavailable("--vec row"));
     }
     let modules = source::modules(&arguments.source, output)?;
-    let rewriter = source::rewriter(&arguments.book)?;
+    let rewriter = source::rewriter(&arguments.book, output)?;
     let style = match arguments.form {
         Form::Hadamard => Style::Hadamard,
         Form::Congruence => Style::Congruence,
@@ -71,7 +71,7 @@ fn failed(module: &Module, error: &DeriveError) -> Failure {
     match error {
         DeriveError::UnknownVariable { .. } => Failure::bad_input(
             message,
-            "--wrt takes names of inputs and parameters, separated by commas",
+            "--wrt takes inputs and parameters; with several modules in the file, choose one with --module",
         ),
         DeriveError::Rewrite { .. } => Failure::bad_input(
             message,

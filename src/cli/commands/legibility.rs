@@ -20,7 +20,7 @@ use crate::rewrite::Rewriter;
 /// Derives and measures every module, and prints one line for each of its variables.
 pub(super) fn run(arguments: &Legibility, output: &mut Output) -> Result<Exit, Failure> {
     // The rules are loaded before the clock starts.
-    let rewriter = source::rewriter(&arguments.book)?;
+    let rewriter = source::rewriter(&arguments.book, output)?;
     let compared = arguments.files.is_empty();
     output.line(
         "module                  variable  characters    peer   limit        ms   peer ms  limit",
@@ -90,7 +90,7 @@ fn table(
 /// The columns that a module has once.
 fn columns(milliseconds: f64, limits: Option<Peer>) -> String {
     let Some(peer) = limits else {
-        return format!("{:>26.1}", milliseconds);
+        return format!("{milliseconds:>26.1}");
     };
     format!(
         "{:>8}{:>8}{:>10.1}{:>10.0}{:>7.0}",

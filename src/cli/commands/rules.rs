@@ -9,7 +9,7 @@ use crate::rewrite::Rule;
 
 /// Prints the rules asked for.
 pub(super) fn run(arguments: &Rules, output: &mut Output) -> Result<Exit, Failure> {
-    let book = source::book(&arguments.book)?;
+    let book = source::book(&arguments.book, output)?;
     if arguments.check {
         return Err(Failure::unavailable("`hbp rules --check`"));
     }
