@@ -1,4 +1,5 @@
 //! hbp, a compiler for curvature.
+pub mod cli;
 pub mod diagnostic;
 pub mod data;
 pub mod expr;

@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
     /// The name written in a node's place.
     fn name(&self, id: Id) -> Option<&Name> {
         match &self.graph[id].op {
-            Op::Variable(name) => Some(name),
+            Op::Variable(name) => Some(self.names.of_variable(name)),
             Op::Number(_) | Op::Dimension(_) | Op::Function(_) => None,
             _ => self.names.get(id),
         }

@@ -76,7 +76,8 @@ const GREEK: &[&str] = &[
 /// Functions that LaTeX knows by name.
 const NAMED_OPERATORS: &[&str] = &["exp", "log", "sin", "cos", "tanh", "det"];
 
-fn operator(name: &str) -> String {
+/// The name of a function.
+pub(crate) fn latex_function(name: &str) -> String {
     if GREEK.contains(&name) || NAMED_OPERATORS.contains(&name) {
         format!(r"\{name}")
     } else if name.chars().count() == 1 {
@@ -87,7 +88,11 @@ fn operator(name: &str) -> String {
 }
 
 fn function(f: &Function) -> String {
-    format!("{}{}", operator(&f.name), "'".repeat(f.order as usize))
+    format!(
+        "{}{}",
+        latex_function(&f.name),
+        "'".repeat(f.order as usize)
+    )
 }
 
 fn dimension(d: &Dimension) -> String {
@@ -214,7 +219,7 @@ fn named_call(op: &Op, name: &str, arguments: &[Argument]) -> Layout {
         (Op::Backpropagate, [Argument::Value(e), Argument::Value(g), Argument::Value(x)]) => {
             derivative("V", *x, &[*e, *g])
         }
-        _ => call(&operator(name), arguments),
+        _ => call(&latex_function(name), arguments),
     }
 }
 
