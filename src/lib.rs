@@ -1,4 +1,12 @@
 //! hbp, a compiler for curvature.
-pub mod calculus;
+pub mod diagnostic;
+pub mod data;
 pub mod expr;
 pub mod hbp;
+pub mod language;
+pub mod report;
+pub mod cli;
+pub mod rewrite;
+pub mod calculus;
+pub mod backend;
+pub mod kernel;

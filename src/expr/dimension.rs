@@ -35,7 +35,9 @@ impl Dimension {
     }
 
     fn from_terms(terms: BTreeMap<Monomial, u64>) -> Self {
-        Self(Arc::new(terms.into_iter().filter(|(_, c)| *c != 0).collect()))
+        Self(Arc::new(
+            terms.into_iter().filter(|(_, c)| *c != 0).collect(),
+        ))
     }
 
     /// The sum of two dimensions.
@@ -98,8 +100,11 @@ impl Dimension {
 
     /// The names it depends on, sorted, each once.
     pub fn names(&self) -> Vec<Name> {
-        let mut names: Vec<Name> =
-            self.0.iter().flat_map(|(m, _)| m.iter().map(|(n, _)| n.clone())).collect();
+        let mut names: Vec<Name> = self
+            .0
+            .iter()
+            .flat_map(|(m, _)| m.iter().map(|(n, _)| n.clone()))
+            .collect();
         names.sort();
         names.dedup();
         names
@@ -124,7 +129,10 @@ impl Dimension {
         for (monomial, c) in self.0.iter() {
             let mut term = Self::constant(*c);
             for (name, power) in monomial {
-                let factor = map.get(name).cloned().unwrap_or_else(|| Self::named(name.clone()));
+                let factor = map
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_else(|| Self::named(name.clone()));
                 for _ in 0..*power {
                     term = term.times(&factor);
                 }
@@ -136,7 +144,9 @@ impl Dimension {
 
     /// `self / other` when `other` divides it term by term and is a single term.
     pub fn divide(&self, other: &Self) -> Option<Self> {
-        let [(divisor, d)] = other.0.as_slice() else { return None };
+        let [(divisor, d)] = other.0.as_slice() else {
+            return None;
+        };
         let mut terms = BTreeMap::new();
         for (monomial, c) in self.0.iter() {
             if c % d != 0 {
@@ -151,6 +161,23 @@ impl Dimension {
             terms.insert(rest, c / d);
         }
         Some(Self::from_terms(terms))
+    }
+
+    /// `self - other` when no coefficient becomes negative.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let mut terms: BTreeMap<Monomial, u64> = self.0.iter().cloned().collect();
+        for (monomial, c) in other.0.iter() {
+            let slot = terms.get_mut(monomial)?;
+            *slot = slot.checked_sub(*c)?;
+        }
+        Some(Self::from_terms(terms))
+    }
+
+    /// The number of terms, the largest number of sizes multiplied in one of them, and the largest coefficient.
+    pub fn extent(&self) -> (usize, u32, u64) {
+        let degree = |m: &Monomial| m.iter().fold(0u32, |sum, (_, p)| sum.saturating_add(*p));
+        let degree = self.0.iter().map(|(m, _)| degree(m)).max().unwrap_or(0);
+        (self.0.len(), degree, self.0.iter().map(|(_, c)| *c).max().unwrap_or(0))
     }
 
     /// True when it is a sum of several terms, so that it needs parentheses inside a product.
@@ -213,7 +240,10 @@ impl Shape {
 
     /// A column vector of `rows` entries.
     pub fn vector(rows: Dimension) -> Self {
-        Self { rows, cols: Dimension::one() }
+        Self {
+            rows,
+            cols: Dimension::one(),
+        }
     }
 
     /// A scalar.
@@ -248,12 +278,18 @@ impl Shape {
 
     /// The shape of the transpose.
     pub fn transposed(&self) -> Self {
-        Self { rows: self.cols.clone(), cols: self.rows.clone() }
+        Self {
+            rows: self.cols.clone(),
+            cols: self.rows.clone(),
+        }
     }
 
     /// Replaces dimension names.
     pub fn substitute(&self, map: &BTreeMap<Name, Dimension>) -> Self {
-        Self { rows: self.rows.substitute(map), cols: self.cols.substitute(map) }
+        Self {
+            rows: self.rows.substitute(map),
+            cols: self.cols.substitute(map),
+        }
     }
 
     /// Concrete rows and columns.

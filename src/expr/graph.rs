@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use num_traits::{One, Zero};
 use smallvec::SmallVec;
 
-use super::infer::{infer, ShapeError, Sort};
+use super::infer::{ShapeError, Sort, infer};
 use super::{Dimension, Name, Op, Rational, Shape};
 
 /// A node of one graph.
@@ -49,7 +49,10 @@ impl Role {
 
 /// Declared properties of a variable's value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(clippy::struct_excessive_bools, reason = "independent declared facts, as in the language")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent declared facts, as in the language"
+)]
 pub struct Facts {
     /// A = A'.
     pub symmetric: bool,
@@ -140,7 +143,9 @@ impl Graph {
 
     /// The node of a declared variable.
     pub fn variable(&self, name: &str) -> Option<Id> {
-        self.index.get(&(Op::Variable(name.into()), SmallVec::new())).copied()
+        self.index
+            .get(&(Op::Variable(name.into()), SmallVec::new()))
+            .copied()
     }
 
     /// Adds `op` on `children`, or finds the same node again. Shapes are checked and inferred.
@@ -156,7 +161,9 @@ impl Graph {
         let (op, children) = key;
         let sorts: Vec<Sort> = children.iter().map(|c| self[*c].sort.clone()).collect();
         let sort = infer(&op, &sorts)?;
-        if let (Op::Rows | Op::Cols | Op::Size | Op::DimensionProduct, Sort::Dimension(d)) = (&op, &sort) {
+        if let (Op::Rows | Op::Cols | Op::Size | Op::DimensionProduct, Sort::Dimension(d)) =
+            (&op, &sort)
+        {
             return Ok(self.dimension(d.clone()));
         }
         if op == Op::Prime
@@ -169,7 +176,10 @@ impl Graph {
 
     fn intern(&mut self, op: Op, children: SmallVec<[Id; 3]>, sort: Sort) -> Id {
         let next = Id(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
-        let id = *self.index.entry((op.clone(), children.clone())).or_insert(next);
+        let id = *self
+            .index
+            .entry((op.clone(), children.clone()))
+            .or_insert(next);
         if id == next {
             self.nodes.push(Node { op, children, sort });
         }
@@ -178,7 +188,11 @@ impl Graph {
 
     /// An exact number.
     pub fn number(&mut self, value: Rational) -> Id {
-        self.intern(Op::Number(value), SmallVec::new(), Sort::Value(Shape::scalar()))
+        self.intern(
+            Op::Number(value),
+            SmallVec::new(),
+            Sort::Value(Shape::scalar()),
+        )
     }
 
     /// A whole number.
@@ -188,25 +202,46 @@ impl Graph {
 
     /// A dimension.
     pub fn dimension(&mut self, d: Dimension) -> Id {
-        self.intern(Op::Dimension(d.clone()), SmallVec::new(), Sort::Dimension(d))
+        self.intern(
+            Op::Dimension(d.clone()),
+            SmallVec::new(),
+            Sort::Dimension(d),
+        )
     }
 
     /// An elementwise function symbol.
     pub fn function(&mut self, name: impl Into<Name>, order: u32) -> Id {
-        let function = super::op::Function { name: name.into(), order };
+        let function = super::op::Function {
+            name: name.into(),
+            order,
+        };
         self.intern(Op::Function(function), SmallVec::new(), Sort::Function)
     }
 
     /// `zeros` of a shape.
     pub fn zeros(&mut self, shape: &Shape) -> Id {
-        let (rows, cols) = (self.dimension(shape.rows.clone()), self.dimension(shape.cols.clone()));
-        self.intern(Op::Zeros, SmallVec::from_slice(&[rows, cols]), Sort::Value(shape.clone()))
+        let (rows, cols) = (
+            self.dimension(shape.rows.clone()),
+            self.dimension(shape.cols.clone()),
+        );
+        self.intern(
+            Op::Zeros,
+            SmallVec::from_slice(&[rows, cols]),
+            Sort::Value(shape.clone()),
+        )
     }
 
     /// `ones` of a shape.
     pub fn ones(&mut self, shape: &Shape) -> Id {
-        let (rows, cols) = (self.dimension(shape.rows.clone()), self.dimension(shape.cols.clone()));
-        self.intern(Op::Ones, SmallVec::from_slice(&[rows, cols]), Sort::Value(shape.clone()))
+        let (rows, cols) = (
+            self.dimension(shape.rows.clone()),
+            self.dimension(shape.cols.clone()),
+        );
+        self.intern(
+            Op::Ones,
+            SmallVec::from_slice(&[rows, cols]),
+            Sort::Value(shape.clone()),
+        )
     }
 
     /// The shape of a value.

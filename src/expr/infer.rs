@@ -36,7 +36,10 @@ pub struct ShapeError {
 }
 
 fn error<T>(message: String, help: Option<&str>) -> Result<T, ShapeError> {
-    Err(ShapeError { message, help: help.map(str::to_owned) })
+    Err(ShapeError {
+        message,
+        help: help.map(str::to_owned),
+    })
 }
 
 /// The sort of `op` applied to operands of sorts `children`. Variables are not covered: their shape is declared.
@@ -47,7 +50,10 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
     if let Some((name, arity)) = op.head() {
         let fits = arity.map_or(children.len() >= 2, |n| n == children.len());
         if !fits {
-            return error(format!("`{name}` does not take {} operands", children.len()), None);
+            return error(
+                format!("`{name}` does not take {} operands", children.len()),
+                None,
+            );
         }
     }
     match op {
@@ -61,10 +67,16 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
         },
         Op::Apply => match children {
             [Sort::Function, argument] => value(argument).map(Sort::Value),
-            _ => error("an elementwise function is applied to one value".into(), None),
+            _ => error(
+                "an elementwise function is applied to one value".into(),
+                None,
+            ),
         },
         Op::Eye | Op::Ones | Op::Zeros | Op::Commutation | Op::DimensionProduct => {
-            let sizes = children.iter().map(dimension).collect::<Result<Vec<_>, _>>()?;
+            let sizes = children
+                .iter()
+                .map(dimension)
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(match op {
                 Op::Eye => Sort::Value(Shape::matrix(sizes[0].clone(), sizes[0].clone())),
                 Op::Commutation => {
@@ -103,7 +115,12 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
 
 fn value(sort: &Sort) -> Result<Shape, ShapeError> {
     sort.shape().map_or_else(
-        || error("an elementwise function stands where a value is needed".into(), None),
+        || {
+            error(
+                "an elementwise function stands where a value is needed".into(),
+                None,
+            )
+        },
         Ok,
     )
 }
@@ -118,7 +135,11 @@ fn dimension(sort: &Sort) -> Result<Dimension, ShapeError> {
 fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
     match op {
         Op::Add | Op::Hadamard => {
-            let (verb, name) = if *op == Op::Add { ("sum", "+") } else { ("Hadamard product", ".*") };
+            let (verb, name) = if *op == Op::Add {
+                ("sum", "+")
+            } else {
+                ("Hadamard product", ".*")
+            };
             for other in &s[1..] {
                 if *other != s[0] {
                     return error(
@@ -147,14 +168,20 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
             } else {
                 Some("the columns of the left operand must equal the rows of the right one")
             };
-            error(format!("product of {:?} and {:?} has no meaning", s[0], s[1]), help)
+            error(
+                format!("product of {:?} and {:?} has no meaning", s[0], s[1]),
+                help,
+            )
         }
         Op::Power => {
             if s[1].is_scalar() || s[1] == s[0] {
                 Ok(s[0].clone())
             } else {
                 error(
-                    format!("power of {:?} with an exponent of {:?} has no meaning", s[0], s[1]),
+                    format!(
+                        "power of {:?} with an exponent of {:?} has no meaning",
+                        s[0], s[1]
+                    ),
                     Some("the exponent is a scalar or has the base's shape"),
                 )
             }
@@ -172,9 +199,10 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
         }
         Op::DiagVec => square(op, &s[0]).map(|()| Shape::vector(s[0].rows.clone())),
         Op::Vec => Ok(Shape::vector(s[0].size())),
-        Op::Kronecker => {
-            Ok(Shape::matrix(s[0].rows.times(&s[1].rows), s[0].cols.times(&s[1].cols)))
-        }
+        Op::Kronecker => Ok(Shape::matrix(
+            s[0].rows.times(&s[1].rows),
+            s[0].cols.times(&s[1].cols),
+        )),
         Op::Inverse | Op::EigAbs | Op::EigClip => square(op, &s[0]).map(|()| s[0].clone()),
         Op::Determinant | Op::LogDeterminant | Op::Trace => {
             square(op, &s[0]).map(|()| Shape::scalar())
@@ -185,7 +213,10 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
             if s[0].rows == s[1].rows && s[1].is_square() {
                 Ok(Shape::matrix(s[0].cols.clone(), s[0].cols.clone()))
             } else {
-                error(format!("congruence of {:?} by {:?} has no meaning", s[1], s[0]), None)
+                error(
+                    format!("congruence of {:?} by {:?} has no meaning", s[1], s[0]),
+                    None,
+                )
             }
         }
         Op::Jacobian => Ok(Shape::matrix(s[0].size(), s[1].size())),
@@ -193,7 +224,10 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
             if s[0] == s[1] {
                 Ok(s[2].clone())
             } else {
-                error(format!("a gradient of {:?} for a value of {:?}", s[1], s[0]), None)
+                error(
+                    format!("a gradient of {:?} for a value of {:?}", s[1], s[0]),
+                    None,
+                )
             }
         }
         _ => unreachable!("`infer` handles {op:?}"),
@@ -205,11 +239,18 @@ fn square(op: &Op, shape: &Shape) -> Result<(), ShapeError> {
         return Ok(());
     }
     let name = op.head().map_or("operation", |(name, _)| name);
-    error(format!("`{name}` takes a square matrix, not {shape:?}"), None)
+    error(
+        format!("`{name}` takes a square matrix, not {shape:?}"),
+        None,
+    )
 }
 
 fn same_shape_help(left: &Shape, right: &Shape, operator: &str) -> String {
-    let (scalar, other) = if left.is_scalar() { (left, right) } else { (right, left) };
+    let (scalar, other) = if left.is_scalar() {
+        (left, right)
+    } else {
+        (right, left)
+    };
     if scalar.is_scalar() {
         let ones = if other.is_column() {
             format!("ones({})", other.rows)

@@ -1,7 +1,9 @@
 //! A module: a forward map with named inputs, parameters and locals. Why here: the language makes it, the
 //! derivation reads it, and neither should know the other.
 
-use super::{Graph, Id, Name};
+use std::collections::BTreeSet;
+
+use super::{Graph, Id, Name, Sort};
 
 /// A forward map `z = f(x, θ)` with everything named. Inputs and parameters are declared in `graph`.
 #[derive(Clone, Debug)]
@@ -24,5 +26,23 @@ impl Module {
     /// Inputs, then parameters: everything a derivative can be taken with respect to.
     pub fn variables(&self) -> impl Iterator<Item = &Name> {
         self.inputs.iter().chain(&self.parameters)
+    }
+    /// The names of all dimensions in the forward map and its variables, sorted.
+    pub fn dimensions(&self) -> BTreeSet<Name> {
+        let variables = self.variables().filter_map(|v| self.graph.variable(v));
+        let locals = self.locals.iter().map(|(_, id)| *id);
+        let roots: Vec<Id> = variables.chain(locals).chain([self.output.1]).collect();
+        let mut names = BTreeSet::new();
+        for id in self.graph.topological(&roots) {
+            match &self.graph[id].sort {
+                Sort::Value(shape) => {
+                    names.extend(shape.rows.names());
+                    names.extend(shape.cols.names());
+                }
+                Sort::Dimension(d) => names.extend(d.names()),
+                Sort::Function => {}
+            }
+        }
+        names
     }
 }

@@ -105,12 +105,18 @@ impl Op {
     /// The name of the operation in rules, and the number of its children (`None`: two or more).
     /// Leaves that carry data have no fixed name.
     pub fn head(&self) -> Option<(&'static str, Option<usize>)> {
-        TABLE.iter().find(|(op, ..)| op == self).map(|(_, name, arity)| (*name, *arity))
+        TABLE
+            .iter()
+            .find(|(op, ..)| op == self)
+            .map(|(_, name, arity)| (*name, *arity))
     }
 
     /// The operation with this name in rules.
     pub fn from_head(name: &str) -> Option<(Self, Option<usize>)> {
-        TABLE.iter().find(|(_, n, _)| *n == name).map(|(op, _, arity)| (op.clone(), *arity))
+        TABLE
+            .iter()
+            .find(|(_, n, _)| *n == name)
+            .map(|(op, _, arity)| (op.clone(), *arity))
     }
 }
 

@@ -2,6 +2,12 @@
 //!
 //! This floor knows no numbers: it holds expressions, their names and how they were derived.
 
+mod derive;
+mod naming;
+mod structure;
+
+pub use derive::{DeriveError, Request, derive};
+
 use crate::expr::{Id, Module, Name};
 
 /// The equations of one module. All ids are nodes of `module.graph`.

@@ -1,0 +1,212 @@
+//! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
+//! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
+
+use std::collections::HashSet;
+
+use super::naming::name_common_parts;
+use super::structure::structure_of;
+use super::{Equation, Equations};
+use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
+use crate::rewrite::{Report, RewriteError, Rewriter, Style};
+
+/// What to derive.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The inputs and parameters asked for; all when `None`.
+    pub wrt: Option<Vec<Name>>,
+    /// How scaled congruences are written.
+    pub style: Style,
+}
+
+/// Why equations could not be derived.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeriveError {
+    /// A name that is neither an input nor a parameter of the module.
+    #[error("`{name}` is neither an input nor a parameter of `{module}`; there are {known}")]
+    UnknownVariable {
+        /// The name.
+        name: Name,
+        /// The module.
+        module: Name,
+        /// The inputs and parameters.
+        known: String,
+    },
+    /// The rules could not derive it.
+    #[error("with respect to `{variable}`: {source}")]
+    Rewrite {
+        /// The input or parameter.
+        variable: Name,
+        /// Why.
+        source: RewriteError,
+    },
+}
+
+impl Equations {
+    /// The node of δz, `grad(z)`.
+    pub fn output_gradient(&self) -> Option<Id> {
+        self.module
+            .graph
+            .variable(&format!("grad({})", self.module.output.0))
+    }
+
+    /// The node of ℋz, `hess(z)`.
+    pub fn output_hessian(&self) -> Option<Id> {
+        self.module
+            .graph
+            .variable(&format!("hess({})", self.module.output.0))
+    }
+}
+
+/// Derives the equations of a module by the rules of a book.
+///
+/// # Errors
+/// When a variable is unknown, or an operation has no derivative rule.
+pub fn derive(
+    module: &Module,
+    request: &Request,
+    rewriter: &Rewriter,
+    report: &mut Report,
+) -> Result<Equations, DeriveError> {
+    let mut module = module.clone();
+    let wanted = wanted(&module, request)?;
+    let (gradient, hessian) = declare_output(&mut module);
+    tidy(&mut module).map_err(|e| failed(&module.output.0, e.into()))?;
+    let mut equations = Vec::new();
+    for name in wanted {
+        let at = Problem {
+            module: &mut module,
+            rewriter,
+            style: request.style,
+            gradient,
+            hessian,
+        };
+        equations.push(at.solve(&name, report).map_err(|e| failed(&name, e))?);
+    }
+    Ok(Equations { module, equations })
+}
+
+fn failed(variable: &Name, source: RewriteError) -> DeriveError {
+    DeriveError::Rewrite {
+        variable: variable.clone(),
+        source,
+    }
+}
+
+fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> {
+    let all: Vec<Name> = module.variables().cloned().collect();
+    let Some(names) = &request.wrt else {
+        return Ok(all);
+    };
+    for name in names {
+        if !all.contains(name) {
+            return Err(DeriveError::UnknownVariable {
+                name: name.clone(),
+                module: module.name.clone(),
+                known: all
+                    .iter()
+                    .map(|n| format!("`{n}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            });
+        }
+    }
+    Ok(all.into_iter().filter(|n| names.contains(n)).collect())
+}
+
+/// Declares `grad(z)` and `hess(z)`: what the child sends back.
+fn declare_output(module: &mut Module) -> (Id, Id) {
+    let (name, value) = &module.output;
+    let shape = module.graph.shape(*value);
+    let size = shape.size();
+    let upstream = |shape| Variable {
+        shape,
+        role: Role::Upstream,
+        facts: Facts::default(),
+    };
+    let gradient = module
+        .graph
+        .declare(format!("grad({name})"), upstream(shape));
+    let square = Shape::matrix(size.clone(), size);
+    let hessian = module
+        .graph
+        .declare(format!("hess({name})"), upstream(square));
+    (gradient, hessian)
+}
+
+/// Brings the forward map into normal form, so that a local's value is found again in what is derived.
+fn tidy(module: &mut Module) -> Result<(), ShapeError> {
+    module.output.1 = crate::rewrite::normalise(&mut module.graph, module.output.1)?;
+    for (_, value) in &mut module.locals {
+        *value = crate::rewrite::normalise(&mut module.graph, *value)?;
+    }
+    Ok(())
+}
+
+struct Problem<'a> {
+    module: &'a mut Module,
+    rewriter: &'a Rewriter,
+    style: Style,
+    gradient: Id,
+    hessian: Id,
+}
+
+impl Problem<'_> {
+    fn solve(self, name: &Name, report: &mut Report) -> Result<Equation, RewriteError> {
+        let Self {
+            module,
+            rewriter,
+            style,
+            gradient,
+            hessian,
+        } = self;
+        let locals = module.locals.clone();
+        let (graph, z) = (&mut module.graph, module.output.1);
+        let v = variable(graph, name);
+        // δv = D z(v)' δz, and D z(v)
+        let backward = graph.node(Op::Backpropagate, &[z, gradient, v])?;
+        let jacobian = graph.node(Op::Jacobian, &[z, v])?;
+        let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
+        let first = rewriter.simplify(graph, &first, &locals, style, report)?;
+        let (gradient, jacobian) = (first[0], first[1]);
+        // R_v = D(δv)(v) with δz constant
+        let residual = graph.node(Op::Jacobian, &[gradient, v])?;
+        let residual = rewriter.differentiate(graph, &[residual], report)?[0];
+        // ℋv = J'ℋz J + R_v
+        let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
+        let sum = graph.node(Op::Add, &[congruence, residual])?;
+        let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
+        let (residual, hessian) = (second[0], second[1]);
+        let lets = name_common_parts(module, hessian);
+        Ok(Equation {
+            variable: name.clone(),
+            gradient,
+            jacobian,
+            residual,
+            hessian,
+            lets,
+            structure: structure_of(&module.graph, hessian),
+            steps: Vec::new(),
+        })
+    }
+}
+
+/// The node of a declared variable, which may not occur in the forward map at all.
+fn variable(graph: &mut Graph, name: &Name) -> Id {
+    let declared = graph.variables().get(name).cloned();
+    let declared = declared.unwrap_or_else(|| unreachable!("`{name}` is declared"));
+    graph.declare(name.clone(), declared)
+}
+
+/// The names that a new name must not hide.
+pub(crate) fn taken_names(module: &Module) -> HashSet<Name> {
+    let graph = &module.graph;
+    let mut taken: HashSet<Name> = graph.variables().keys().cloned().collect();
+    taken.extend(graph.functions().keys().cloned());
+    taken.extend(module.locals.iter().map(|(name, _)| name.clone()));
+    taken.insert(module.output.0.clone());
+    for variable in graph.variables().values() {
+        taken.extend(variable.shape.rows.names());
+        taken.extend(variable.shape.cols.names());
+    }
+    taken
+}

@@ -1,0 +1,211 @@
+//! A checked file.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::elaborate::{self, Seen};
+use super::order::{Order, order};
+use super::scope::{Definitions, Scope};
+use super::syntax::{Expr, FunctionItem, Item, ModuleItem, NetworkItem, Statement};
+use super::{grammar, layout, limits, number, prelude, token};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
+use crate::expr::{Module, Name};
+
+/// A file of definitions, all of them checked.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub(super) source: Arc<Source>,
+    pub(super) definitions: Definitions,
+    pub(super) networks: Vec<NetworkItem>,
+    warnings: Diagnostics,
+}
+
+impl File {
+    /// The text and its name.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// What is probably not meant, such as locals that nothing uses.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// The names of the modules in the order of the file.
+    pub fn modules(&self) -> Vec<Name> {
+        self.definitions.modules.keys().cloned().collect()
+    }
+
+    /// The names of the networks in the order of the file.
+    pub fn networks(&self) -> Vec<Name> {
+        self.networks
+            .iter()
+            .map(|network| network.ident.name.clone())
+            .collect()
+    }
+
+    /// A module of the file, or a built-in one.
+    ///
+    /// # Errors
+    /// When there is no module of this name.
+    pub fn module(&self, name: &str) -> Result<Module, Diagnostics> {
+        let own = self.definitions.modules.get(name).and_then(Option::as_ref);
+        let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
+        own.or_else(builtin)
+            .map(|template| template.module.clone())
+            .ok_or_else(|| {
+                let names: Vec<String> = self.modules().iter().map(ToString::to_string).collect();
+                let help = if names.is_empty() {
+                    "the file defines no module".to_owned()
+                } else {
+                    format!("the modules here are {}", names.join(", "))
+                };
+                let message = format!("no module is called `{name}` in {}", self.source.name());
+                Diagnostic::new(Code::UnknownName, message, help).into()
+            })
+    }
+
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            file: &self.definitions,
+            prelude: prelude::definitions(),
+        }
+    }
+}
+
+/// Reads a file and reports everything that is wrong with it.
+pub(super) fn parse(
+    name: &str,
+    text: &str,
+    prelude: Option<&Definitions>,
+) -> Result<File, Diagnostics> {
+    let source = Arc::new(Source::new(name, text));
+    let mut errors = Diagnostics::new();
+    let mut warnings = Diagnostics::new();
+    let items = items(text, &mut errors);
+    let mut definitions = Definitions::default();
+    let mut sorted = Sorted::default();
+    sorted.fill(&items, &mut errors);
+    definitions.networks = sorted
+        .networks
+        .iter()
+        .map(|n| n.ident.name.clone())
+        .collect();
+    for module in &sorted.modules {
+        definitions.modules.insert(module.ident.name.clone(), None);
+    }
+    elaborate::functions(&sorted.functions, &mut definitions, prelude, &mut errors);
+    let budget = Cell::new(limits::FILE_NODES);
+    modules(
+        &sorted.modules,
+        &mut definitions,
+        prelude,
+        &budget,
+        &mut errors,
+        &mut warnings,
+    );
+    let networks: Vec<NetworkItem> = sorted.networks.iter().map(|n| (*n).clone()).collect();
+    if errors.is_empty() {
+        let warnings = warnings.sorted().within(&source);
+        Ok(File {
+            source,
+            definitions,
+            networks,
+            warnings,
+        })
+    } else {
+        Err(errors.sorted().within(&source))
+    }
+}
+
+/// The definitions of a text.
+fn items(text: &str, errors: &mut Diagnostics) -> Vec<Item> {
+    let Some(tokens) = tokens(text, errors) else {
+        return Vec::new();
+    };
+    grammar::file(&tokens, text.len(), errors)
+}
+
+/// The tokens of a text, or nothing when it is too large to be read.
+pub(super) fn tokens<'a>(
+    text: &'a str,
+    errors: &mut Diagnostics,
+) -> Option<Vec<(token::Token<'a>, Span)>> {
+    if text.len() > limits::FILE_BYTES {
+        let message = format!("the file has {} bytes", text.len());
+        let help = format!("split it: at most {} bytes are read", limits::FILE_BYTES);
+        errors.push(Diagnostic::new(Code::Limit, message, help));
+        return None;
+    }
+    let tokens = token::lex(text, errors);
+    for (token, span) in &tokens {
+        if let token::Token::Number(digits) = token
+            && let Some(message) = number::fault(digits)
+        {
+            let help = "numbers are exact here: write them shorter";
+            errors.push(Diagnostic::new(Code::Number, message, help).at(*span, "here"));
+        }
+    }
+    layout::arrange(&tokens, errors)
+}
+
+/// Definitions by kind, each name once.
+#[derive(Default)]
+struct Sorted<'a> {
+    functions: Vec<&'a FunctionItem>,
+    modules: Vec<&'a ModuleItem>,
+    networks: Vec<&'a NetworkItem>,
+}
+
+impl<'a> Sorted<'a> {
+    fn fill(&mut self, items: &'a [Item], errors: &mut Diagnostics) {
+        let (mut callables, mut networks) = (Seen::default(), Seen::default());
+        for item in items {
+            match item {
+                Item::Function(item) if callables.define(&item.ident, errors) => {
+                    self.functions.push(item)
+                }
+                Item::Module(item) if callables.define(&item.ident, errors) => {
+                    self.modules.push(item)
+                }
+                Item::Network(item) if networks.define(&item.ident, errors) => {
+                    self.networks.push(item)
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn modules(
+    items: &[&ModuleItem],
+    definitions: &mut Definitions,
+    prelude: Option<&Definitions>,
+    budget: &Cell<usize>,
+    errors: &mut Diagnostics,
+    warnings: &mut Diagnostics,
+) {
+    let idents: Vec<_> = items.iter().map(|item| &item.ident).collect();
+    let bodies: Vec<Vec<&Expr>> = items.iter().map(|item| values(&item.body)).collect();
+    let Order { sorted, cyclic } = order(&idents, &bodies, "module", errors);
+    for i in sorted {
+        if !cyclic.contains(&i) {
+            let scope = Scope {
+                file: definitions,
+                prelude,
+            };
+            let template = elaborate::module(items[i], scope, budget, errors, warnings);
+            definitions
+                .modules
+                .insert(items[i].ident.name.clone(), template);
+        }
+    }
+}
+
+fn values(body: &[Statement]) -> Vec<&Expr> {
+    let value = |statement| match statement {
+        &Statement::Define(_, ref value) | &Statement::Loss(_, ref value) => Some(value),
+        _ => None,
+    };
+    body.iter().filter_map(value).collect()
+}

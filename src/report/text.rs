@@ -1,0 +1,171 @@
+//! Equations as text: what `hbp derive` prints.
+
+use std::fmt::Write;
+
+use super::Setting;
+use super::json::structure;
+use super::naming::{TooLong, defined, locals, names, quantities, shape};
+use super::steps::steps as write_steps;
+use crate::expr::{Facts, FunctionDefinition, Graph, Id, Module, Name, Names, Op};
+use crate::hbp::{Equation, Equations};
+
+/// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
+/// they were derived.
+///
+/// # Errors
+/// When an expression is too long to be written out.
+pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<String, TooLong> {
+    let mut out = forward(&equations.module)?;
+    out.push('\n');
+    out.push_str(&conventions(&equations.module, setting));
+    for equation in &equations.equations {
+        out.push('\n');
+        out.push_str(&variable(&equations.module, equation)?);
+        if steps && !equation.steps.is_empty() {
+            out.push('\n');
+            for line in write_steps(&equation.steps).lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The conventions, the same in every report.
+pub(crate) fn conventions(module: &Module, setting: Setting<'_>) -> String {
+    let z = &module.output.0;
+    let Setting { curvature, batch } = setting;
+    format!(
+        "conventions: vec stacks columns; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
+         grad(v) is δv, of the shape of v; hess(v) is ℋv = D {z}(v)' ℋ{z} D {z}(v) + resid(v), size v × size v;\n\
+         resid(v) is the Jacobian of v ↦ D {z}(v)' δ{z} with δ{z} held constant\n\
+         curvature: {curvature}; batch: {batch}\n"
+    )
+}
+
+/// The module as it would be written in a file, calls inlined.
+fn forward(module: &Module) -> Result<String, TooLong> {
+    let mut out = String::new();
+    let graph = &module.graph;
+    let names = locals(module);
+    let roots: Vec<Id> = module
+        .locals
+        .iter()
+        .map(|(_, id)| *id)
+        .chain([module.output.1])
+        .collect();
+    for line in functions(graph, &roots)? {
+        let _ = writeln!(out, "{line}");
+    }
+    let declared = |name: &Name| {
+        let shape = shape(graph, name).map_or_else(String::new, ToString::to_string);
+        let facts = graph
+            .variables()
+            .get(name)
+            .map(|v| v.facts)
+            .unwrap_or_default();
+        format!("{name}: {shape}{}", described(facts))
+    };
+    let inputs: Vec<String> = module.inputs.iter().map(declared).collect();
+    let (z, value) = &module.output;
+    let shape = graph.shape(*value);
+    let _ = writeln!(
+        out,
+        "module {}({}) -> {z}: {shape} {{",
+        module.name,
+        inputs.join(", ")
+    );
+    for parameter in &module.parameters {
+        let _ = writeln!(out, "    param {}", declared(parameter));
+    }
+    for (name, id) in &module.locals {
+        let _ = writeln!(out, "    {name} = {}", defined(graph, *id, &names, name)?);
+    }
+    // The output may be a local under another name.
+    let output = if names.get(*value).is_some() {
+        super::naming::written(graph, *value, &names, z)?
+    } else {
+        defined(graph, *value, &names, z)?
+    };
+    let _ = writeln!(out, "    {z} = {output}\n}}");
+    Ok(out)
+}
+
+fn described(facts: Facts) -> String {
+    let words = [
+        (facts.symmetric, " symmetric"),
+        (facts.diagonal, " diagonal"),
+        (facts.positive_definite, " positive-definite"),
+        (facts.distribution, " distribution"),
+    ];
+    words
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, word)| *word)
+        .collect()
+}
+
+/// The user's own elementwise functions below the roots, and those their definitions use, in the table's order.
+fn functions(graph: &Graph, roots: &[Id]) -> Result<Vec<String>, TooLong> {
+    let mut used: Vec<&Name> = Vec::new();
+    let mut roots = roots.to_vec();
+    while !roots.is_empty() {
+        let mut bodies = Vec::new();
+        for id in graph.topological(&roots) {
+            let Op::Function(f) = &graph[id].op else {
+                continue;
+            };
+            if used.contains(&&f.name) {
+                continue;
+            }
+            used.push(&f.name);
+            if let Some(FunctionDefinition::Defined { body, .. }) = graph.functions().get(&f.name) {
+                bodies.push(*body);
+            }
+        }
+        roots = bodies;
+    }
+    let mut lines = Vec::new();
+    for (name, function) in graph
+        .functions()
+        .iter()
+        .filter(|(name, _)| used.contains(name))
+    {
+        match function {
+            FunctionDefinition::Abstract => lines.push(format!("fn {name}(t)")),
+            FunctionDefinition::Defined { argument, body } => {
+                let body = defined(graph, *body, &Names::default(), name)?;
+                lines.push(format!("fn {name}({argument}) = {body}"));
+            }
+            FunctionDefinition::Builtin => {}
+        }
+    }
+    Ok(lines)
+}
+
+/// The equations of one variable, aligned at their `=`.
+fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, equation);
+    let shape = shape(graph, &equation.variable).map_or_else(String::new, ToString::to_string);
+    let form = structure(equation.structure);
+    let mut out = format!("{}: {shape}    block: {form}\n", equation.variable);
+    for (name, id) in &equation.lets {
+        let _ = writeln!(
+            out,
+            "    let {name} = {}",
+            defined(graph, *id, &names, name)?
+        );
+    }
+    let quantities = quantities(module, equation);
+    let width = quantities
+        .iter()
+        .map(|(what, _)| what.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (what, id) in quantities {
+        let value = super::naming::written(graph, id, &names, &what)?;
+        let _ = writeln!(out, "    {what:width$} = {value}");
+    }
+    Ok(out)
+}

@@ -1,0 +1,159 @@
+//! The e-graph's language: the expression graph's operations on e-classes. Why a bridge of its own: `expr`
+//! knows no egg, and rules, phases and proofs need nothing but this.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use egg::Language;
+use smallvec::SmallVec;
+
+use crate::expr::{Graph, Id, Name, Op, ShapeError};
+
+/// An operation on e-classes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ENode {
+    pub(crate) op: Op,
+    pub(crate) children: SmallVec<[egg::Id; 3]>,
+}
+
+impl ENode {
+    pub(crate) fn new(op: Op, children: &[egg::Id]) -> Self {
+        Self {
+            op,
+            children: SmallVec::from_slice(children),
+        }
+    }
+
+    pub(crate) fn leaf(op: Op) -> Self {
+        Self::new(op, &[])
+    }
+}
+
+impl Language for ENode {
+    type Discriminant = Op;
+
+    fn discriminant(&self) -> Op {
+        self.op.clone()
+    }
+
+    fn matches(&self, other: &Self) -> bool {
+        self.op == other.op && self.children.len() == other.children.len()
+    }
+
+    fn children(&self) -> &[egg::Id] {
+        &self.children
+    }
+
+    fn children_mut(&mut self) -> &mut [egg::Id] {
+        &mut self.children
+    }
+}
+
+impl fmt::Display for ENode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.op {
+            Op::Variable(name) => write!(f, "{name}"),
+            Op::Number(value) => write!(f, "{value}"),
+            Op::Dimension(d) => write!(f, "{d}"),
+            Op::Function(function) => {
+                write!(
+                    f,
+                    "{}{}",
+                    function.name,
+                    "'".repeat(function.order as usize)
+                )
+            }
+            op => write!(f, "{}", op.head().map_or("?", |(name, _)| name)),
+        }
+    }
+}
+
+/// A term with its operations, children before parents; the last one is the root.
+pub(crate) type Term = egg::RecExpr<ENode>;
+
+/// The names that stand for whole values in the e-graph: a module's locals.
+pub(crate) type Locals = Vec<(Name, Id)>;
+
+/// Writes `root` as a term with sums nested to the right, one node for each shared subexpression.
+pub(crate) fn to_term(graph: &Graph, root: Id) -> Term {
+    let mut term = Term::default();
+    let mut ids: HashMap<Id, egg::Id> = HashMap::new();
+    for id in graph.topological(&[root]) {
+        let node = &graph[id];
+        let children: Vec<egg::Id> = node.children.iter().map(|c| ids[c]).collect();
+        let new = if node.op == Op::Add {
+            nest(&mut |node| term.add(node), &Op::Add, &children)
+        } else {
+            term.add(ENode::new(node.op.clone(), &children))
+        };
+        ids.insert(id, new);
+    }
+    term
+}
+
+/// Nests an associative operation to the right: `a + (b + (c + d))`.
+pub(crate) fn nest(
+    add: &mut dyn FnMut(ENode) -> egg::Id,
+    op: &Op,
+    children: &[egg::Id],
+) -> egg::Id {
+    let (last, rest) = children
+        .split_last()
+        .expect("an associative operation has operands");
+    rest.iter().rev().fold(*last, |tail, head| {
+        add(ENode::new(op.clone(), &[*head, tail]))
+    })
+}
+
+/// Reads a term back into a graph. A local's name becomes its value.
+///
+/// # Errors
+/// When the term is not well shaped, which a sound rule book never produces.
+pub(crate) fn from_term(
+    graph: &mut Graph,
+    term: &Term,
+    locals: &[(Name, Id)],
+) -> Result<Id, ShapeError> {
+    let mut ids: Vec<Id> = Vec::with_capacity(term.len());
+    for node in term {
+        let children: Vec<Id> = node.children.iter().map(|c| ids[usize::from(*c)]).collect();
+        ids.push(build(graph, &node.op, &children, locals)?);
+    }
+    Ok(*ids.last().expect("a term is not empty"))
+}
+
+/// Adds one operation to a graph, turning whole numbers into dimensions where a dimension is meant.
+pub(crate) fn build(
+    graph: &mut Graph,
+    op: &Op,
+    children: &[Id],
+    locals: &[(Name, Id)],
+) -> Result<Id, ShapeError> {
+    if let Op::Variable(name) = op
+        && let Some((_, value)) = locals.iter().find(|(local, _)| local == name)
+    {
+        return Ok(*value);
+    }
+    let sizes = match op {
+        Op::Eye | Op::Ones | Op::Zeros | Op::Commutation | Op::DimensionProduct => 0,
+        Op::Reshape => 1,
+        _ => children.len(),
+    };
+    let mut children = children.to_vec();
+    for child in &mut children[..sizes] {
+        if let Op::Dimension(d) = &graph[*child].op
+            && let Some(value) = d.as_constant()
+        {
+            *child = graph.number(crate::expr::Rational::from_integer(value.into()));
+        }
+    }
+    for child in &mut children[sizes..] {
+        if let Some(value) = graph.as_number(*child)
+            && value.is_integer()
+            && let Ok(value) = u64::try_from(value.to_integer())
+        {
+            *child = graph.dimension(crate::expr::Dimension::constant(value));
+        }
+    }
+    graph.node(op.clone(), &children)
+}

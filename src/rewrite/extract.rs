@@ -1,0 +1,246 @@
+//! Extraction: the form of a class that a person would write. Why our own: the choice must be the same on
+//! every machine, a congruence counts its Jacobian once, and whether a form reads well depends on where it stands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use egg::Language;
+
+use super::analysis::Egraph;
+use super::enode::{ENode, build};
+use crate::expr::{Graph, Id, Name, Op, ShapeError};
+
+/// Which of two equal forms of a scaled congruence is preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Style {
+    /// `(W'*hess(z)*W) .* (f*f')`, the form of KFRA and BDA-PCH.
+    #[default]
+    Hadamard,
+    /// `J'*hess(z)*J` with `J = W*diag(f)`, the form of S.11c.
+    Congruence,
+}
+
+/// How an expression binds, as far as legibility cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Atom,
+    Number,
+    Sum,
+    Product,
+    Congruence,
+    Diag,
+    Wide,
+}
+
+/// The best known form of a class: about how many characters it takes, and how it binds.
+#[derive(Clone, Debug)]
+struct Choice {
+    weight: u64,
+    form: Form,
+    node: ENode,
+}
+
+/// What must never be chosen while anything else is there: operators that a phase should have removed.
+const FORBIDDEN: u64 = 1 << 32;
+
+/// The best forms of all classes.
+pub(crate) struct Extraction<'a> {
+    egraph: &'a Egraph,
+    choices: HashMap<egg::Id, Choice>,
+}
+
+impl<'a> Extraction<'a> {
+    /// Chooses the best form of every class.
+    pub(crate) fn new(egraph: &'a Egraph, style: Style) -> Self {
+        let mut classes: Vec<egg::Id> = egraph.classes().map(|class| class.id).collect();
+        classes.sort_unstable();
+        let mut this = Self {
+            egraph,
+            choices: HashMap::new(),
+        };
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for class in &classes {
+                for node in &egraph[*class].nodes {
+                    let Some(choice) = this.weigh(node, style) else {
+                        continue;
+                    };
+                    let better = this
+                        .choices
+                        .get(class)
+                        .is_none_or(|old| (choice.weight, &choice.node) < (old.weight, &old.node));
+                    if better {
+                        this.choices.insert(*class, choice);
+                        changed = true;
+                    }
+                }
+            }
+        }
+        this
+    }
+
+    /// True when the best form of the class still has a forbidden operator in it.
+    pub(crate) fn is_forbidden(&self, class: egg::Id) -> bool {
+        self.choices
+            .get(&self.egraph.find(class))
+            .is_none_or(|c| c.weight >= FORBIDDEN)
+    }
+
+    /// The operator J or V left over in the best form of a class, and the operation it could not pass.
+    pub(crate) fn left_over(&self, class: egg::Id) -> Option<egg::Id> {
+        let mut stack = vec![self.egraph.find(class)];
+        let mut seen = BTreeMap::new();
+        let mut found = None;
+        while let Some(id) = stack.pop() {
+            if seen.insert(id, ()).is_some() {
+                continue;
+            }
+            let choice = self.choices.get(&id)?;
+            if matches!(choice.node.op, Op::Jacobian | Op::Backpropagate) {
+                found = Some(self.egraph.find(choice.node.children[0]));
+            }
+            stack.extend(choice.node.children().iter().map(|c| self.egraph.find(*c)));
+        }
+        found
+    }
+
+    /// Writes the best form of a class into a graph.
+    pub(crate) fn write(
+        &self,
+        class: egg::Id,
+        graph: &mut Graph,
+        locals: &[(Name, Id)],
+        done: &mut HashMap<egg::Id, Id>,
+    ) -> Result<Id, ShapeError> {
+        let root = self.egraph.find(class);
+        let mut stack = vec![(root, false)];
+        while let Some((id, ready)) = stack.pop() {
+            if done.contains_key(&id) {
+                continue;
+            }
+            let node = &self.choices[&id].node;
+            if ready {
+                let children: Vec<Id> = node
+                    .children
+                    .iter()
+                    .map(|c| done[&self.egraph.find(*c)])
+                    .collect();
+                let new = build(graph, &node.op, &children, locals)?;
+                done.insert(id, new);
+            } else {
+                stack.push((id, true));
+                stack.extend(node.children.iter().map(|c| (self.egraph.find(*c), false)));
+            }
+        }
+        Ok(done[&root])
+    }
+
+    fn weigh(&self, node: &ENode, style: Style) -> Option<Choice> {
+        let children = node
+            .children
+            .iter()
+            .map(|c| self.choices.get(&self.egraph.find(*c)))
+            .collect::<Option<Vec<_>>>()?;
+        let (mut weight, form) = weigh(&node.op, &children, style);
+        if node.op == Op::Congruence {
+            let inner = &self.egraph[node.children[1]].data;
+            // Around a scalar it is an outer product.
+            if inner.shape().is_some_and(|s| s.is_scalar()) {
+                weight += 20;
+            }
+        }
+        Some(Choice {
+            weight,
+            form,
+            node: node.clone(),
+        })
+    }
+}
+
+fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
+    let own = |i: usize| children[i].weight;
+    let all: u64 = children.iter().map(|c| c.weight).sum();
+    // Parentheses around an operand that binds less tightly than a product.
+    let bracket = |i: usize| match children[i].form {
+        Form::Sum => 2,
+        _ => 0,
+    };
+    let tight = |i: usize| match children[i].form {
+        Form::Sum | Form::Product | Form::Congruence | Form::Number => 2,
+        _ => 0,
+    };
+    let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
+    // A Kronecker product inside a product hides the structure of the whole.
+    let wide = |i: usize| {
+        if children[i].form == Form::Wide {
+            20
+        } else {
+            0
+        }
+    };
+    match op {
+        Op::Variable(name) => (name.len().min(6) as u64, Form::Atom),
+        Op::Number(value) => {
+            let digits = value.to_string().len() as u64;
+            (digits, if digits > 1 { Form::Number } else { Form::Atom })
+        }
+        Op::Dimension(_) | Op::Function(_) => (1, Form::Atom),
+        Op::Add => (all + 1, Form::Sum),
+        Op::Scale => (all + 1 + bracket(0) + bracket(1), Form::Product),
+        Op::Multiply => {
+            // A diagonal factor inside a product is a scaling: a person writes it as a Hadamard product,
+            // unless the congruence form is asked for.
+            let scaling = match style {
+                Style::Hadamard => 10 * (diagonal(0) + diagonal(1)),
+                Style::Congruence => 0,
+            };
+            (
+                all + 1 + bracket(0) + bracket(1) + scaling + wide(0) + wide(1),
+                Form::Product,
+            )
+        }
+        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
+        Op::Kronecker => (
+            all + 3 + tight(0) + tight(1) + (wide(0) + wide(1)) / 2,
+            Form::Wide,
+        ),
+        Op::Power => (all + 1 + tight(0), Form::Product),
+        Op::Transpose => match children[0].form {
+            Form::Wide => (all + 3, Form::Wide),
+            _ => (all + 1 + tight(0), Form::Atom),
+        },
+        Op::Congruence => {
+            let compound = match (style, children[1].form) {
+                (_, Form::Atom) | (Style::Congruence, _) => 0,
+                _ => 6 * diagonal(0),
+            };
+            // The congruence of an outer product is an outer product.
+            let outer = if children[1].form == Form::Product {
+                8
+            } else {
+                0
+            };
+            (
+                all + 3 + bracket(0) + bracket(1) + compound + outer + wide(0),
+                Form::Congruence,
+            )
+        }
+        Op::Diag => (all + 6, Form::Diag),
+        Op::Apply => (all + 2, Form::Atom),
+        Op::Sum | Op::Mean | Op::Trace => (all + 6, Form::Atom),
+        Op::Inverse => (all + 5, Form::Atom),
+        Op::Eye | Op::Expectation => (all + 5, Form::Atom),
+        Op::Norm2 | Op::Determinant | Op::LogDeterminant | Op::LogSumExp | Op::Softmax => {
+            (all + 8, Form::Atom)
+        }
+        Op::EigAbs | Op::EigClip => (all + 9, Form::Atom),
+        Op::Ones | Op::Zeros => (all + 7, Form::Atom),
+        Op::DiagVec | Op::Vec => (all + 14, Form::Atom),
+        Op::Reshape => (all + 16, Form::Atom),
+        Op::Commutation => (all + 30, Form::Atom),
+        Op::Rows | Op::Cols | Op::Size => (own(0) + FORBIDDEN, Form::Atom),
+        Op::Jacobian | Op::Backpropagate | Op::DimensionProduct | Op::Prime => {
+            (all + FORBIDDEN, Form::Atom)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Rewriting: the rule book, the phases that run it on e-graphs, extraction and proofs.
+//!
+//! This floor knows no curvature modes and no text of the user's; approximations never enter an e-graph.
+
+mod analysis;
+mod book;
+mod condition;
+mod enode;
+mod extract;
+mod normalise;
+mod notation;
+mod phase;
+mod simplify;
+
+pub use book::{BookError, Rule, RuleBook};
+pub use extract::Style;
+pub(crate) use normalise::normalise;
+pub use phase::{Phase, PhaseReport};
+pub use simplify::{Report, RewriteError, Rewriter};

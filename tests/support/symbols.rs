@@ -1,0 +1,31 @@
+//! A graph with the usual symbols, for tests of notations.
+
+use hbp::expr::{Graph, Id};
+
+use super::{expression, module};
+
+/// A graph with matrices A, B (n × n), W (m × n), vectors x, y (n), scalars s, t and a gradient and Hessian
+/// at z (m).
+pub fn graph() -> Graph {
+    let declarations = [
+        "A: n n",
+        "B: n n",
+        "W: m n",
+        "x: n",
+        "y: n",
+        "s:",
+        "t:",
+        "grad(z): m",
+        "hess(z): m m",
+    ];
+    module(&declarations, &[], "s").graph
+}
+
+/// Builds an expression written in the rules' notation, with `dz` for `grad(z)` and `Hz` for `hess(z)`.
+pub fn build(g: &mut Graph, text: &str) -> Id {
+    let short = [("dz", "grad(z)"), ("Hz", "hess(z)")];
+    let known: Vec<_> = short
+        .map(|(s, name)| (s.into(), g.variable(name).unwrap()))
+        .into();
+    expression(g, &known, text)
+}
