@@ -5,7 +5,6 @@ pub mod expr;
 pub mod hbp;
 pub mod language;
 pub mod report;
-pub mod cli;
 pub mod rewrite;
 pub mod calculus;
 pub mod backend;

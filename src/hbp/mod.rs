@@ -5,8 +5,10 @@
 mod derive;
 mod naming;
 mod structure;
+mod unfold;
 
 pub use derive::{DeriveError, Request, derive};
+pub use unfold::{UnfoldError, unfold};
 
 use crate::expr::{Id, Module, Name};
 

@@ -19,6 +19,14 @@ pub enum Style {
     Congruence,
 }
 
+/// What an extraction prefers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taste {
+    pub(crate) style: Style,
+    /// Derivatives of elementwise functions are to be replaced by their values.
+    pub(crate) values: bool,
+}
+
 /// How an expression binds, as far as legibility cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -50,7 +58,7 @@ pub(crate) struct Extraction<'a> {
 
 impl<'a> Extraction<'a> {
     /// Chooses the best form of every class.
-    pub(crate) fn new(egraph: &'a Egraph, style: Style) -> Self {
+    pub(crate) fn new(egraph: &'a Egraph, taste: Taste) -> Self {
         let mut classes: Vec<egg::Id> = egraph.classes().map(|class| class.id).collect();
         classes.sort_unstable();
         let mut this = Self {
@@ -62,7 +70,7 @@ impl<'a> Extraction<'a> {
             changed = false;
             for class in &classes {
                 for node in &egraph[*class].nodes {
-                    let Some(choice) = this.weigh(node, style) else {
+                    let Some(choice) = this.weigh(node, taste) else {
                         continue;
                     };
                     let better = this
@@ -135,13 +143,18 @@ impl<'a> Extraction<'a> {
         Ok(done[&root])
     }
 
-    fn weigh(&self, node: &ENode, style: Style) -> Option<Choice> {
+    fn weigh(&self, node: &ENode, taste: Taste) -> Option<Choice> {
         let children = node
             .children
             .iter()
             .map(|c| self.choices.get(&self.egraph.find(*c)))
             .collect::<Option<Vec<_>>>()?;
-        let (mut weight, form) = weigh(&node.op, &children, style);
+        let (mut weight, form) = weigh(&node.op, &children, taste.style);
+        if let Op::Function(f) = &node.op
+            && taste.values
+        {
+            weight += 1000 * u64::from(f.order);
+        }
         if node.op == Op::Congruence {
             let inner = &self.egraph[node.children[1]].data;
             // Around a scalar it is an outer product.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
 use super::enode::{ENode, nest};
-use super::extract::{Extraction, Style};
+use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
@@ -99,7 +99,7 @@ impl Rewriter {
         let job = Job {
             rules: &self.differentiate,
             phase: Phase::Differentiate,
-            style: Style::Hadamard,
+            taste: Taste { style: Style::Hadamard, values: false },
         };
         job.run(graph, roots, &[], report)
     }
@@ -117,7 +117,7 @@ impl Rewriter {
         let job = Job {
             rules: &self.table,
             phase: Phase::Table,
-            style: Style::Hadamard,
+            taste: Taste { style: Style::Hadamard, values: true },
         };
         job.run(graph, roots, &[], report)
     }
@@ -137,7 +137,7 @@ impl Rewriter {
         let job = Job {
             rules: &self.simplify,
             phase: Phase::Simplify,
-            style,
+            taste: Taste { style, values: false },
         };
         let mut current = Vec::with_capacity(roots.len());
         for root in roots {
@@ -158,7 +158,7 @@ impl Rewriter {
 struct Job<'a> {
     rules: &'a Rules,
     phase: Phase,
-    style: Style,
+    taste: Taste,
 }
 
 impl Job<'_> {
@@ -188,7 +188,7 @@ impl Job<'_> {
         egraph.rebuild();
         let (egraph, phase) = saturate(egraph, self.rules, self.phase.limits());
         report.phases.push((self.phase, phase));
-        let extraction = Extraction::new(&egraph, self.style);
+        let extraction = Extraction::new(&egraph, self.taste);
         let mut done = HashMap::new();
         let mut results = Vec::with_capacity(roots.len());
         for root in roots {

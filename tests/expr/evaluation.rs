@@ -2,7 +2,7 @@
 
 use hbp::expr::{
     Dimension, Draw, Environment, EvaluateError, Facts, FunctionDefinition, Graph, Matrix, Op,
-    Role, Scalar, Shape, Variable, evaluate, random_environment, random_matrix,
+    Role, Scalar, Shape, Variable, evaluate, finite_jacobian, random_environment, random_matrix,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -76,6 +76,11 @@ fn conventions_are_those_of_the_contract() {
         value("(apply relu' x)", &env).unwrap().values(),
         [0.0, 0.0, 1.0]
     );
+    let turned = [&[0.0, 2.0, 0.0][..], &[0.0, 0.0, 3.0], &[5.0, 0.0, 0.0]];
+    env.set("X", &rows(&turned));
+    assert_eq!(value("(det X)", &env).unwrap().values(), [30.0]);
+    env.set("X", &rows(&[turned[1], turned[0], turned[2]]));
+    assert_eq!(value("(det X)", &env).unwrap().values(), [-30.0]);
     assert_eq!(
         value("(J (pow x 2) x)", &env).unwrap(),
         Matrix::vector(vec![-6.0, 0.0, 4.0]).diag()
@@ -131,6 +136,10 @@ fn expectations_are_means_over_samples() {
     let left = value("(J (E (apply phi (mul U x))) U)", &env).unwrap();
     let right = value("(E (J (apply phi (mul U x)) U))", &env).unwrap();
     assert!(left.distance(&right) < 1e-13);
+    let mut graph = graph;
+    let mean = read(&mut graph, "(E (apply phi (mul U x)))").unwrap();
+    let by_finite = finite_jacobian(&graph, mean, "U", &env).unwrap();
+    assert!(left.distance(&by_finite) < 1e-9);
     // Not multiplicative, and the samples show it.
     let left = value("(E (kron (mul x (t x)) (mul a (t a))))", &env).unwrap();
     let right = value("(kron (E (mul x (t x))) (E (mul a (t a))))", &env).unwrap();
