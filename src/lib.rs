@@ -1,10 +1,10 @@
 //! hbp, a compiler for curvature.
-pub mod diagnostic;
+pub mod backend;
 pub mod data;
+pub mod diagnostic;
 pub mod expr;
 pub mod hbp;
+pub mod kernel;
 pub mod language;
 pub mod report;
 pub mod rewrite;
-pub mod backend;
-pub mod kernel;

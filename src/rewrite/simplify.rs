@@ -1,7 +1,7 @@
 //! Simplification in rounds: put in, saturate, take out, normalise, until nothing changes. Why rounds: after a
 //! sum is sorted, factors that were far apart stand side by side, and the next small e-graph pulls them out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
@@ -54,6 +54,8 @@ pub enum RewriteError {
 pub struct Report {
     /// One entry for every saturation, in order.
     pub phases: Vec<(Phase, PhaseReport)>,
+    /// The names of the rules that added something to an e-graph, whether or not it was used in the end.
+    pub fired: BTreeSet<String>,
 }
 
 const MAX_ROUNDS: usize = 6;
@@ -99,7 +101,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.differentiate,
             phase: Phase::Differentiate,
-            taste: Taste { style: Style::Hadamard, values: false },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: false,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -117,7 +122,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.table,
             phase: Phase::Table,
-            taste: Taste { style: Style::Hadamard, values: true },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: true,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -137,7 +145,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.simplify,
             phase: Phase::Simplify,
-            taste: Taste { style, values: false },
+            taste: Taste {
+                style,
+                values: false,
+            },
         };
         let mut current = Vec::with_capacity(roots.len());
         for root in roots {
@@ -186,8 +197,9 @@ impl Job<'_> {
             egraph.union_trusted(class, leaf, "local");
         }
         egraph.rebuild();
-        let (egraph, phase) = saturate(egraph, self.rules, self.phase.limits());
+        let (egraph, phase, fired) = saturate(egraph, self.rules, self.phase.limits());
         report.phases.push((self.phase, phase));
+        report.fired.extend(fired);
         let extraction = Extraction::new(&egraph, self.taste);
         let mut done = HashMap::new();
         let mut results = Vec::with_capacity(roots.len());
