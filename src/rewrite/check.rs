@@ -6,6 +6,10 @@
 //! rule says must also hold where `not-scalar` or `not-column` does not: these two only give a direction.
 
 mod candidate;
+#[cfg(test)]
+mod effect;
+#[cfg(test)]
+mod facts;
 mod instance;
 mod search;
 

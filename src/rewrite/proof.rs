@@ -104,7 +104,7 @@ impl Rewriter {
             let (from, to) = (to_term(graph, left), to_term(graph, right));
             let (a, b) = (egraph.add_expr(&from), egraph.add_expr(&to));
             egraph.rebuild();
-            let (mut egraph, _) = saturate_until(egraph, rules, phase.limits(), Some((a, b)));
+            let (mut egraph, ..) = saturate_until(egraph, rules, phase.limits(), Some((a, b)));
             if egraph.find(a) == egraph.find(b) {
                 return Ok(Some(explain(&mut egraph, graph, &[], (&from, &to), phase)?));
             }

@@ -1,7 +1,7 @@
 //! Simplification in rounds: put in, saturate, take out, normalise, until nothing changes. Why rounds: after a
 //! sum is sorted, factors that were far apart stand side by side, and the next small e-graph pulls them out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
@@ -59,6 +59,8 @@ pub struct Report {
     pub explain: bool,
     /// The steps of the last call, one list for each root, when they are wanted.
     pub steps: Vec<Vec<Rewriting>>,
+    /// The names of the rules that added something to an e-graph, whether or not it was used in the end.
+    pub fired: BTreeSet<String>,
 }
 
 impl Report {
@@ -113,7 +115,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.differentiate,
             phase: Phase::Differentiate,
-            taste: Taste { style: Style::Hadamard, values: false },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: false,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -131,7 +136,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.table,
             phase: Phase::Table,
-            taste: Taste { style: Style::Hadamard, values: true },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: true,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -151,7 +159,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.simplify,
             phase: Phase::Simplify,
-            taste: Taste { style, values: false },
+            taste: Taste {
+                style,
+                values: false,
+            },
         };
         let mut current = Vec::with_capacity(roots.len());
         for (i, root) in roots.iter().enumerate() {
@@ -208,8 +219,9 @@ impl Job<'_> {
             egraph.union_trusted(class, leaf, "local");
         }
         egraph.rebuild();
-        let (mut egraph, phase) = saturate(egraph, self.rules, self.phase.limits());
+        let (mut egraph, phase, fired) = saturate(egraph, self.rules, self.phase.limits());
         report.phases.push((self.phase, phase));
+        report.fired.extend(fired);
         let extraction = Extraction::new(&egraph, self.taste);
         let mut done = HashMap::new();
         let mut results = Vec::with_capacity(roots.len());

@@ -144,8 +144,29 @@ pub(super) fn build_all(
 }
 
 /// Whether the conditions hold for values written in `graph`, with `root` in sight, by the very code that
-/// decides them when rules run.
+/// decides them when rules run. Conditions that only give a direction are left out.
 pub(super) fn conditions_hold<'a>(
+    conditions: impl IntoIterator<Item = &'a Condition>,
+    graph: &Graph,
+    root: Option<Id>,
+    ids: &BTreeMap<Var, Id>,
+) -> bool {
+    let required = conditions.into_iter().filter(|c| is_required(c));
+    all_hold(required, graph, root, ids)
+}
+
+/// Whether all conditions hold, those that only give a direction too.
+#[cfg(test)]
+pub(super) fn every_condition_holds(
+    conditions: &[Condition],
+    graph: &Graph,
+    root: Id,
+    ids: &BTreeMap<Var, Id>,
+) -> bool {
+    all_hold(conditions, graph, Some(root), ids)
+}
+
+fn all_hold<'a>(
     conditions: impl IntoIterator<Item = &'a Condition>,
     graph: &Graph,
     root: Option<Id>,
@@ -161,10 +182,7 @@ pub(super) fn conditions_hold<'a>(
         subst.insert(*var, class);
     }
     egraph.rebuild();
-    conditions
-        .into_iter()
-        .filter(|c| is_required(c))
-        .all(|c| c.holds(&egraph, &subst))
+    conditions.into_iter().all(|c| c.holds(&egraph, &subst))
 }
 
 /// A size is known by name only and may turn out to be 1, so these two cannot make a rule true.

@@ -71,7 +71,7 @@ pub(super) fn judge(
 }
 
 /// Writes a pattern with its variables replaced.
-fn write_out(
+pub(super) fn write_out(
     graph: &mut Graph,
     pattern: &PatternAst<ENode>,
     ids: &BTreeMap<Var, Id>,
