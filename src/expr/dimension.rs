@@ -172,7 +172,11 @@ impl Dimension {
     pub fn extent(&self) -> (usize, u32, u64) {
         let degree = |m: &Monomial| m.iter().fold(0u32, |sum, (_, p)| sum.saturating_add(*p));
         let degree = self.0.iter().map(|(m, _)| degree(m)).max().unwrap_or(0);
-        (self.0.len(), degree, self.0.iter().map(|(_, c)| *c).max().unwrap_or(0))
+        (
+            self.0.len(),
+            degree,
+            self.0.iter().map(|(_, c)| *c).max().unwrap_or(0),
+        )
     }
 
     /// True when it is a sum of several terms, so that it needs parentheses inside a product.

@@ -1,15 +1,17 @@
 //! A checked file.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::elaborate::{self, Seen};
+use super::network::Network;
 use super::order::{Order, order};
 use super::scope::{Definitions, Scope};
 use super::syntax::{Expr, FunctionItem, Item, ModuleItem, NetworkItem, Statement};
 use super::{grammar, layout, limits, number, prelude, token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
-use crate::expr::{Module, Name};
+use crate::expr::{Dimension, Module, Name, Sizes};
 
 /// A file of definitions, all of them checked.
 #[derive(Clone, Debug)]
@@ -53,16 +55,51 @@ impl File {
         let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
         own.or_else(builtin)
             .map(|template| template.module.clone())
-            .ok_or_else(|| {
-                let names: Vec<String> = self.modules().iter().map(ToString::to_string).collect();
-                let help = if names.is_empty() {
-                    "the file defines no module".to_owned()
-                } else {
-                    format!("the modules here are {}", names.join(", "))
-                };
-                let message = format!("no module is called `{name}` in {}", self.source.name());
-                Diagnostic::new(Code::UnknownName, message, help).into()
-            })
+            .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    /// A network of the file.
+    ///
+    /// # Errors
+    /// When there is no network of this name, or a dimension of one of its modules is found only in products
+    /// (see [`File::network_at`]).
+    pub fn network(&self, name: &str) -> Result<Network, Diagnostics> {
+        self.network_at(name, &Sizes::new())
+    }
+
+    /// A network with sizes for some of its dimensions, those of its modules that nothing else determines
+    /// included.
+    ///
+    /// # Errors
+    /// When there is no network of this name, a dimension stays undetermined, or a size contradicts a shape.
+    pub fn network_at(&self, name: &str, sizes: &Sizes) -> Result<Network, Diagnostics> {
+        let Some(item) = self.networks.iter().find(|n| &*n.ident.name == name) else {
+            return Err(self.unknown("network", name, &self.networks()).into());
+        };
+        let mut dims = BTreeMap::new();
+        for (name, size) in sizes {
+            let size = u64::try_from(*size).unwrap_or(u64::MAX);
+            if size == 0 || size > limits::DIMENSION {
+                let message = format!("the dimension {name} cannot be {size}");
+                let help = format!("sizes go from 1 to {}", limits::DIMENSION);
+                return Err(Diagnostic::new(Code::Dimension, message, help).into());
+            }
+            dims.insert(name.clone(), Dimension::constant(size));
+        }
+        let budget = Cell::new(limits::FILE_NODES);
+        let mut errors = Diagnostics::new();
+        let network = elaborate::network(item, self.scope(), &budget, &dims, false, &mut errors);
+        network.ok_or_else(|| errors.sorted().within(&self.source))
+    }
+
+    fn unknown(&self, kind: &str, name: &str, known: &[Name]) -> Diagnostic {
+        let help = if known.is_empty() {
+            format!("the file defines no {kind}")
+        } else {
+            format!("the {kind}s here are {}", known.join(", "))
+        };
+        let message = format!("no {kind} is called `{name}` in {}", self.source.name());
+        Diagnostic::new(Code::UnknownName, message, help)
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {
@@ -105,6 +142,14 @@ pub(super) fn parse(
         &mut warnings,
     );
     let networks: Vec<NetworkItem> = sorted.networks.iter().map(|n| (*n).clone()).collect();
+    let scope = Scope {
+        file: &definitions,
+        prelude,
+    };
+    for item in &networks {
+        // Sizes may come later, from `--dims`.
+        elaborate::network(item, scope, &budget, &BTreeMap::new(), true, &mut errors);
+    }
     if errors.is_empty() {
         let warnings = warnings.sorted().within(&source);
         Ok(File {
