@@ -8,3 +8,4 @@ pub mod report;
 pub mod rewrite;
 pub mod backend;
 pub mod kernel;
+pub mod network;
