@@ -8,6 +8,7 @@ pub mod expr;
 pub mod hbp;
 pub mod kernel;
 pub mod language;
+pub mod network;
 pub mod proof;
 pub mod report;
 pub mod rewrite;

@@ -1,0 +1,6 @@
+//! Modules and networks on real numbers.
+
+#[path = "network/modules.rs"]
+mod modules;
+#[path = "network/tools.rs"]
+mod tools;
