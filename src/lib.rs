@@ -1,8 +1,11 @@
 //! hbp, a compiler for curvature.
 pub mod cli;
 pub mod diagnostic;
+pub mod data;
 pub mod expr;
 pub mod hbp;
 pub mod language;
 pub mod report;
 pub mod rewrite;
+pub mod backend;
+pub mod kernel;

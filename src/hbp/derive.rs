@@ -1,11 +1,12 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
 //! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
 use super::structure::structure_of;
-use super::{Equation, Equations};
+use super::steps::Steps;
+use super::{Equation, Equations, Loss};
 use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
@@ -168,26 +169,65 @@ impl Problem<'_> {
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
         let (gradient, jacobian) = (first[0], first[1]);
+        let mut steps = Steps::new(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
+        steps.take(report, &["residual"]);
         // ℋv = J'ℋz J + R_v
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;
         let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
         let (residual, hessian) = (second[0], second[1]);
-        let lets = name_common_parts(module, hessian);
+        steps.take(report, &["residual", "hessian"]);
+        let loss = if graph.shape(z).is_scalar() {
+            Some(as_loss(module, (gradient, hessian), rewriter, style, report)?)
+        } else {
+            None
+        };
         Ok(Equation {
             variable: name.clone(),
             gradient,
             jacobian,
             residual,
             hessian,
-            lets,
+            lets: name_common_parts(module, hessian),
             structure: structure_of(&module.graph, hessian),
-            steps: Vec::new(),
+            loss,
+            steps: steps.print(module, rewriter),
         })
     }
+}
+
+/// A scalar output may be the loss itself: then δ = 1 and ℋ = 0.
+fn as_loss(
+    module: &mut Module,
+    (gradient, hessian): (Id, Id),
+    rewriter: &Rewriter,
+    style: Style,
+    report: &mut Report,
+) -> Result<Loss, RewriteError> {
+    let from = module.graph.clone();
+    let (one, zero) = (module.graph.integer(1), module.graph.integer(0));
+    let output = &module.output.0;
+    let map = HashMap::from([
+        (Name::from(format!("grad({output})")), one),
+        (Name::from(format!("hess({output})")), zero),
+    ]);
+    let none = std::collections::BTreeMap::new();
+    let gradient = module.graph.import(&from, gradient, &map, &none)?;
+    let hessian = module.graph.import(&from, hessian, &map, &none)?;
+    let locals = module.locals.clone();
+    let explain = std::mem::replace(&mut report.explain, false);
+    let both =
+        rewriter.simplify(&mut module.graph, &[gradient, hessian], &locals, style, report)?;
+    report.explain = explain;
+    Ok(Loss {
+        gradient: both[0],
+        hessian: both[1],
+        lets: name_common_parts(module, both[1]),
+        structure: structure_of(&module.graph, both[1]),
+    })
 }
 
 /// The node of a declared variable, which may not occur in the forward map at all.

@@ -16,11 +16,22 @@ pub(crate) struct Seen(BTreeMap<Name, Span>);
 impl Seen {
     /// Records a definition; a second one of the same name is an error.
     pub(crate) fn define(&mut self, ident: &Ident, errors: &mut Diagnostics) -> bool {
+        self.record(ident, "defined", "rename one of the two", errors)
+    }
+
+    /// Records a name that may stand but once, with the word for what is done to it.
+    pub(super) fn record(
+        &mut self,
+        ident: &Ident,
+        done: &str,
+        help: &str,
+        errors: &mut Diagnostics,
+    ) -> bool {
         if let Some(first) = self.0.get(&ident.name) {
-            let message = format!("`{}` is defined twice", ident.name);
-            let diagnostic = Diagnostic::new(Code::Duplicate, message, "rename one of the two")
-                .at(ident.span, "defined again")
-                .at(*first, "defined here first");
+            let message = format!("`{}` is {done} twice", ident.name);
+            let diagnostic = Diagnostic::new(Code::Duplicate, message, help)
+                .at(ident.span, format!("{done} again"))
+                .at(*first, format!("{done} here first"));
             errors.push(diagnostic);
             return false;
         }
@@ -55,7 +66,12 @@ pub(crate) fn facts(builder: &mut Builder<'_>, declared: &[Ident], shape: &Shape
     let mut facts = Facts::default();
     let mut seen = Seen::default();
     for ident in declared {
-        if !seen.define(ident, &mut builder.errors) {
+        if !seen.record(
+            ident,
+            "declared",
+            "remove one of the two",
+            &mut builder.errors,
+        ) {
             continue;
         }
         match &*ident.name {

@@ -63,7 +63,8 @@ fn describe(pattern: &RichPattern<'_, Token<'_>>) -> Option<String> {
 fn help(found: Option<Token<'_>>, wanted: &[String]) -> &'static str {
     let wants = |what: &str| wanted.iter().any(|w| w == what);
     match found {
-        Some(token) if token.is_infix() && wants("`}`") => {
+        Some(Token::Slash) if wants("an expression") => "a comment starts with `#`",
+        Some(token) if token.is_infix() && wants("the end of the line") => {
             "a newline ends a statement: put the operator at the end of the line above"
         }
         Some(Token::Equals) if wants("an expression") => {
@@ -74,6 +75,9 @@ fn help(found: Option<Token<'_>>, wanted: &[String]) -> &'static str {
         }
         Some(Token::OpenSquare) if wants("an operator") => {
             "there is no indexing; dimensions in brackets belong to a call: `linear[m](x)`"
+        }
+        _ if wanted == ["`(`"] => {
+            "brackets after a name belong to a call, `linear[m](x)`; there is no indexing"
         }
         _ if wants("a type") => "a type is `R`, `R[n]` or `R[m, n]`",
         _ if wants("`module`") || wants("`fn`") => {
