@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use super::reading::{Form, Reader};
+use super::form::Form;
+use super::reading::Reader;
 use super::{Dimension, Id, Op};
 
 /// How tightly an expression holds together, loosest first.

@@ -3,10 +3,11 @@
 
 use num_traits::One;
 
+use crate::expr::form::{Argument, Denominator, Exponent, Form};
 use crate::expr::layout::{
     Layout, Level, Notation, Piece, chain, congruence, dimension_level, sum, write,
 };
-use crate::expr::reading::{Argument, Denominator, Exponent, Form, Reader, is_half};
+use crate::expr::reading::{Reader, is_half};
 use crate::expr::{Dimension, Function, Graph, Id, Names, Op, Rational};
 
 /// Writes an expression in LaTeX's math mode; braces and `\left … \right` balance.
