@@ -143,6 +143,9 @@ pub(super) struct Prove {
     /// The right side.
     #[arg(value_name = "RHS", allow_hyphen_values = true)]
     pub(super) right: String,
+    /// Name a value that both sides may use, as in --let 'D = diag(x)'; may be repeated.
+    #[arg(long = "let", value_name = "NAME = EXPR")]
+    pub(super) lets: Vec<String>,
     #[command(flatten)]
     pub(super) book: Book,
     #[command(flatten)]

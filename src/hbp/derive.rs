@@ -70,7 +70,7 @@ pub fn derive(
 ) -> Result<Equations, DeriveError> {
     let mut module = module.clone();
     let wanted = wanted(&module, request)?;
-    let (gradient, hessian) = declare_output(&mut module);
+    let (gradient, hessian) = upstream(&mut module);
     tidy(&mut module).map_err(|e| failed(&module.output.0, e.into()))?;
     let mut equations = Vec::new();
     for name in wanted {
@@ -114,8 +114,8 @@ fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> 
     Ok(all.into_iter().filter(|n| names.contains(n)).collect())
 }
 
-/// Declares `grad(z)` and `hess(z)`: what the child sends back.
-fn declare_output(module: &mut Module) -> (Id, Id) {
+/// The nodes of `grad(z)` and `hess(z)`, what the child sends back; declared when they are not there yet.
+pub fn upstream(module: &mut Module) -> (Id, Id) {
     let (name, value) = &module.output;
     let shape = module.graph.shape(*value);
     let size = shape.size();
@@ -228,6 +228,52 @@ fn as_loss(
         lets: name_common_parts(module, both[1]),
         structure: structure_of(&module.graph, both[1]),
     })
+}
+
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + D_v [D z(u)' δz], from the equations of u and v, which are
+/// those of `module`.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn cross_hessian(
+    module: &mut Module,
+    u: &Equation,
+    (v, of_v): (&Name, &Equation),
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let (_, hessian) = upstream(module);
+    let graph = &mut module.graph;
+    let variable = variable(graph, v);
+    let residual = graph.node(Op::Jacobian, &[u.gradient, variable])?;
+    let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
+    let left = graph.node(Op::Transpose, &[u.jacobian])?;
+    let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
+    let carried = graph.node(Op::Multiply, &[left, right])?;
+    let sum = graph.node(Op::Add, &[carried, residual])?;
+    simplified(module, sum, rewriter)
+}
+
+/// The Jacobian of any value of a module, such as a local, with respect to an input or parameter.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn jacobian_of(
+    module: &mut Module,
+    value: Id,
+    v: &Name,
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let variable = variable(&mut module.graph, v);
+    let jacobian = module.graph.node(Op::Jacobian, &[value, variable])?;
+    let graph = &mut module.graph;
+    let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
+    simplified(module, jacobian, rewriter)
+}
+
+fn simplified(module: &mut Module, id: Id, rewriter: &Rewriter) -> Result<Id, RewriteError> {
+    let locals = module.locals.clone();
+    let (graph, style) = (&mut module.graph, Style::Hadamard);
+    Ok(rewriter.simplify(graph, &[id], &locals, style, &mut Report::default())?[0])
 }
 
 /// The node of a declared variable, which may not occur in the forward map at all.

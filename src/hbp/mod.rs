@@ -8,7 +8,8 @@ mod steps;
 mod structure;
 mod unfold;
 
-pub use derive::{DeriveError, Request, derive};
+pub use derive::{DeriveError, Request, cross_hessian, derive, jacobian_of, upstream};
+pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
 
 use crate::expr::{Id, Module, Name};

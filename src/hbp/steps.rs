@@ -36,11 +36,22 @@ impl Steps {
     }
 }
 
+/// Prints the steps of a proof.
+pub fn print_steps(
+    module: &Module,
+    rewriter: &Rewriter,
+    of: &str,
+    steps: &[Rewriting],
+) -> Vec<Step> {
+    let steps = steps.iter().map(|step| (of.to_owned(), step.clone())).collect();
+    Steps(steps).print(module, rewriter)
+}
+
 /// Longer expressions are not worth reading, and may be exponentially long.
 const MAX_STEP: u64 = 4_000;
 
 /// Prints one step.
-pub(crate) fn print_step(
+fn print_step(
     module: &Module,
     rewriter: &Rewriter,
     of: &str,

@@ -66,7 +66,7 @@ fn table(
     output: &mut Output,
 ) -> Result<bool, Failure> {
     let start = Instant::now();
-    let equations = equations(module, &Request::default(), rewriter, output)?;
+    let equations = equations(module, &Request::default(), rewriter, false, output)?;
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     let sizes = report::legibility(&equations).map_err(|e| too_long(&e))?;
     let largest = sizes.iter().map(|s| s.characters).max().unwrap_or(0);
