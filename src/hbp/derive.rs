@@ -191,7 +191,7 @@ impl Problem<'_> {
             jacobian,
             residual,
             hessian,
-            lets: name_common_parts(module, hessian),
+            lets: name_common_parts(module, hessian, Some(jacobian)),
             structure: structure_of(&module.graph, hessian),
             loss,
             steps: steps.print(module, rewriter),
@@ -225,7 +225,7 @@ fn as_loss(
     Ok(Loss {
         gradient: both[0],
         hessian: both[1],
-        lets: name_common_parts(module, both[1]),
+        lets: name_common_parts(module, both[1], None),
         structure: structure_of(&module.graph, both[1]),
     })
 }

@@ -27,13 +27,35 @@ impl Steps {
     pub(crate) fn print(self, module: &Module, rewriter: &Rewriter) -> Vec<Step> {
         let mut printed: Vec<Step> = Vec::new();
         for (of, step) in self.0 {
-            let Some(step) = print_step(module, rewriter, &of, &step) else { continue };
-            if step.before != step.after {
-                printed.push(step);
+            let Some(step) = print_step(module, rewriter, &of, &step) else {
+                continue;
+            };
+            // A detour that comes back to an earlier line of the same chain is no step forward.
+            match chain_start(&printed, &step) {
+                Some(start) => printed.truncate(start),
+                None => printed.push(step),
             }
         }
         printed
     }
+}
+
+/// Where in the chain that `step` continues its result stands already: what follows from there is a detour.
+fn chain_start(printed: &[Step], step: &Step) -> Option<usize> {
+    if step.before == step.after {
+        return Some(printed.len());
+    }
+    let mut expected = &step.before;
+    for (i, earlier) in printed.iter().enumerate().rev() {
+        if earlier.of != step.of || earlier.after != *expected {
+            return None;
+        }
+        if earlier.before == step.after {
+            return Some(i);
+        }
+        expected = &earlier.before;
+    }
+    None
 }
 
 /// Prints the steps of a proof.

@@ -36,7 +36,9 @@ pub struct Claim {
 pub enum Verdict {
     /// Equal, by these steps of the rule book from left to right.
     Proved {
-        /// The steps.
+        /// How the derived quantities that occur were derived, by the text that asks for them.
+        derivations: Vec<(String, Vec<Step>)>,
+        /// The steps from the left side to the right one.
         steps: Vec<Step>,
     },
     /// Equal, because both sides have one normal form in index notation.
@@ -97,9 +99,10 @@ pub enum ClaimError {
 pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict, ClaimError> {
     let mut module = claim.module.clone();
     let mut names = BTreeMap::new();
+    let mut derivations = Vec::new();
     let mut read = |module: &mut Module, source: &str, text: &str, names: &BTreeMap<Name, Id>| {
         let mut resolver = |module: &mut Module, query: &crate::language::Query| {
-            resolve::resolve(module, query, rewriter)
+            resolve::resolve(module, query, rewriter, &mut derivations)
         };
         parse_expression(file, module, source, text, names, &mut resolver)
             .map_err(ClaimError::Text)
@@ -114,7 +117,12 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
     if a != b {
         return Err(ClaimError::Shapes { left: a.to_string(), right: b.to_string() });
     }
-    decide(&mut module, (left, right), claim.seed, rewriter).map_err(ClaimError::Rewrite)
+    let mut verdict = decide(&mut module, (left, right), claim.seed, rewriter)
+        .map_err(ClaimError::Rewrite)?;
+    if let Verdict::Proved { derivations: shown, .. } = &mut verdict {
+        *shown = derivations;
+    }
+    Ok(verdict)
 }
 
 fn decide(
@@ -124,7 +132,7 @@ fn decide(
     rewriter: &Rewriter,
 ) -> Result<Verdict, RewriteError> {
     if left == right {
-        return Ok(Verdict::Proved { steps: Vec::new() });
+        return Ok(Verdict::Proved { derivations: Vec::new(), steps: Vec::new() });
     }
     let numbers = refute::refute(&module.graph, left, right, seed);
     if let Some(counterexample) = numbers.counterexample {
@@ -132,7 +140,7 @@ fn decide(
     }
     if let Some(steps) = rewriter.prove(&mut module.graph, left, right)? {
         let steps = crate::hbp::print_steps(module, rewriter, "proof", &steps);
-        return Ok(Verdict::Proved { steps });
+        return Ok(Verdict::Proved { derivations: Vec::new(), steps });
     }
     let reason = match crate::calculus::index::equal(&module.graph, left, right) {
         crate::calculus::index::Decision::Equal => {

@@ -77,8 +77,11 @@ fn told(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     match verdict {
-        Verdict::Proved { steps } => {
+        Verdict::Proved { derivations, steps } => {
             output.line(&format!("proved in `{module}`, by the rules of the book"))?;
+            for (variable, steps) in derivations {
+                output.text(&derivation(variable, steps))?;
+            }
             output.text(&chain(steps, &arguments.left, rewriter))?;
             Ok(Exit::Done)
         }
@@ -97,6 +100,20 @@ fn told(
             Ok(Exit::Limit)
         }
     }
+}
+
+/// The derivation of what is asked for, chain by chain.
+fn derivation(variable: &str, steps: &[Step]) -> String {
+    let mut text = String::new();
+    let mut last: Option<&Step> = None;
+    for step in steps {
+        if last.is_none_or(|l| l.of != step.of || l.after != step.before) {
+            text += &format!("  {} with respect to {variable}:\n    {}\n", step.of, step.before);
+        }
+        text += &format!("  = {}\n      by {} [{}]\n", step.after, step.rule, step.cites);
+        last = Some(step);
+    }
+    text
 }
 
 /// The steps as one chain of equations, each with its rule, in words where the book has them.
