@@ -177,12 +177,13 @@ fn items(text: &str, errors: &mut Diagnostics) -> Vec<Item> {
     };
     let mut found = Diagnostics::new();
     let items = grammar::file(&tokens, text.len(), &mut found);
-    errors.append(without_echoes(text, errors, found));
+    drop_echoes(text, errors, &mut found);
+    errors.append(found);
     items
 }
 
-/// Syntax errors but for those on a line where a bracket or a character is reported already.
-fn without_echoes(text: &str, known: &Diagnostics, found: Diagnostics) -> Diagnostics {
+/// Drops syntax errors on lines where a bracket or a character is reported already.
+fn drop_echoes(text: &str, known: &Diagnostics, found: &mut Diagnostics) {
     let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
     let line = |d: &Diagnostic| {
         d.labels
@@ -190,10 +191,7 @@ fn without_echoes(text: &str, known: &Diagnostics, found: Diagnostics) -> Diagno
             .map(|l| starts.partition_point(|s| *s < l.span.start))
     };
     let lines: BTreeSet<Option<usize>> = known.iter().map(line).collect();
-    found
-        .into_iter()
-        .filter(|d| !lines.contains(&line(d)))
-        .collect()
+    found.retain(|d| !lines.contains(&line(d)));
 }
 
 /// The tokens of a text, or nothing when it is too large to be read.
@@ -209,15 +207,27 @@ pub(super) fn tokens<'a>(
     }
     let tokens = token::lex(text, errors);
     for (token, span) in &tokens {
-        if let token::Token::Number(digits) = token
-            && let Some(message) = number::fault(digits)
-        {
-            let help = format!(
-                "numbers are exact here: at most {} digits and exponents within ±{}",
-                limits::NUMBER_DIGITS,
-                limits::NUMBER_EXPONENT
-            );
-            errors.push(Diagnostic::new(Code::Number, message, help).at(*span, "here"));
+        let (code, message, help) = match token {
+            token::Token::Number(digits) => {
+                let Some(message) = number::fault(digits) else {
+                    continue;
+                };
+                let (digits, exponent) = (limits::NUMBER_DIGITS, limits::NUMBER_EXPONENT);
+                let help = format!(
+                    "numbers are exact here: at most {digits} digits and exponents within ±{exponent}"
+                );
+                (Code::Number, message, help)
+            }
+            token::Token::Name(name) if name.len() > limits::NAME_BYTES => {
+                let message = format!("the name is longer than {} bytes", limits::NAME_BYTES);
+                (Code::Limit, message, "shorten it".to_owned())
+            }
+            _ => continue,
+        };
+        let ends = code == Code::Limit;
+        errors.push(Diagnostic::new(code, message, help).at(*span, "here"));
+        if ends {
+            return None;
         }
     }
     layout::arrange(&tokens, errors)

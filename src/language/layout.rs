@@ -15,7 +15,6 @@ pub(super) fn arrange<'a>(
     tokens: &[Spanned<'a>],
     errors: &mut Diagnostics,
 ) -> Option<Vec<Spanned<'a>>> {
-    let open = match_brackets(tokens, errors);
     if let Some(span) = too_deep(tokens) {
         errors.push(
             Diagnostic::new(
@@ -27,6 +26,7 @@ pub(super) fn arrange<'a>(
         );
         return None;
     }
+    let open = match_brackets(tokens, errors);
     let mut kept: Vec<Spanned<'a>> = Vec::with_capacity(tokens.len());
     // One entry a bracket: true when newlines inside it mean nothing.
     let mut levels: Vec<bool> = Vec::new();

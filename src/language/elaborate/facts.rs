@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::Builder;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Facts, Name, Shape};
-use crate::language::limits;
 use crate::language::syntax::Ident;
 
 /// Names of one namespace with the places of their definitions.
@@ -54,9 +53,6 @@ pub(crate) fn check_names<'a>(idents: impl Iterator<Item = &'a Ident>, errors: &
             errors.push(
                 Diagnostic::new(Code::Syntax, message, help).at(ident.span, "a dot in a name"),
             );
-        } else if ident.name.len() > limits::NAME_BYTES {
-            let message = format!("the name is longer than {} bytes", limits::NAME_BYTES);
-            errors.push(Diagnostic::new(Code::Limit, message, "shorten it").at(ident.span, "here"));
         }
     }
 }
