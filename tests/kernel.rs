@@ -184,6 +184,26 @@ fn shared_products_are_multiplied_once_or_anew_whichever_is_cheaper() {
 }
 
 #[test]
+fn nested_sums_meet_a_vector_term_by_term() {
+    // ((A B + X) B + X) … x by Horner's rule: two products with a vector for each level, and no end of trying.
+    let nested = (0..5).fold("A".to_owned(), |sum, _| format!("(add (mul {sum} B) X)"));
+    let horner = program(&[&format!("(mul {nested} x)")], &sized(50, 10, 2));
+    assert_eq!(horner.flops(), 11 * 2 * 50 * 50 + 5 * 50, "{horner}");
+    // The same with Kronecker products, which must not be formed: every level is linear in the work below it.
+    let factor = "(add (kron X S) (eye (dim* $n $n)))";
+    let nested = (0..40).fold("(kron A B)".to_owned(), |sum, _| {
+        format!("(add (mul {sum} {factor}) (diag (vec U)))")
+    });
+    let program = program(&[&format!("(mul {nested} (vec A))")], &sized(10, 10, 2));
+    assert_eq!(largest(&program), 100, "{program}");
+    assert!(
+        program.flops() <= 41 * (2 * 2 * 10 * 10 * 10 + 4 * 100),
+        "{}",
+        program.flops()
+    );
+}
+
+#[test]
 fn the_composite_hessian_has_its_textbook_cost() {
     let (s, ..) = s11();
     let program = program(&[&s, &composite_hessian()], &sized(50, 10, 2));

@@ -28,6 +28,8 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<(String, Block)>,
     /// Products and sums with several readers that could be multiplied or added once, or anew for each reader.
     pub(crate) shared: Vec<Id>,
+    /// Products built on the way.
+    pub(crate) effort: usize,
 }
 
 /// Lowers `outputs`. Shared products and sums in `flipped` are treated the other way than by the rule of thumb.
@@ -53,6 +55,7 @@ pub(crate) fn lower(
         builder: Builder::default(),
         memo: BTreeMap::new(),
         products: HashMap::new(),
+        effort: 0,
         inlining: Vec::new(),
         inputs: Vec::new(),
     };
@@ -90,6 +93,7 @@ pub(crate) fn lower(
         inputs: lowering.inputs,
         outputs: blocks,
         shared,
+        effort: lowering.effort,
     })
 }
 
@@ -100,6 +104,8 @@ pub(super) struct Lowering<'a> {
     memo: BTreeMap<Id, Matrix>,
     /// Products already brought into an order.
     products: HashMap<Vec<Matrix>, Matrix>,
+    /// Products built so far.
+    effort: usize,
     /// The user's functions being inlined, outermost first.
     inlining: Vec<String>,
     inputs: Vec<Input>,
