@@ -2,5 +2,7 @@
 
 #[path = "network/modules.rs"]
 mod modules;
+#[path = "network/networks.rs"]
+mod networks;
 #[path = "network/tools.rs"]
 mod tools;

@@ -90,3 +90,35 @@ pub(crate) fn agree_all(found: &Items, expected: &Items, tolerance: f64) {
         agree(name, &array(found, name), &array(expected, name), tolerance);
     }
 }
+
+/// A block put together from what was written of it.
+pub(crate) fn rebuilt(items: &Items, name: &str) -> DMatrix<f64> {
+    let part = |suffix: &str| matrix(&array(items, &format!("{name}{suffix}")));
+    let Some(Item::Text(structure)) = items.get(&format!("{name}.structure")) else {
+        return part("");
+    };
+    match structure.as_str() {
+        "diagonal" => DMatrix::from_diagonal(&part(".diag").column(0).into_owned()),
+        "kronecker" => part(".kron.0").kronecker(&part(".kron.1")),
+        "root" => part(".root") * part(".root").transpose(),
+        "sum" => {
+            let is_term = |k: &usize| {
+                let term = format!("{name}.sum.{k}");
+                items
+                    .keys()
+                    .any(|known| *known == term || known.starts_with(&format!("{term}.")))
+            };
+            let terms = (0..)
+                .take_while(is_term)
+                .map(|k| rebuilt(items, &format!("{name}.sum.{k}")));
+            terms.reduce(|a, b| a + b).expect("a sum has terms")
+        }
+        other => panic!("`{other}` is no structure"),
+    }
+}
+
+/// A block with rows and columns in the row-major order of its variable.
+pub(crate) fn by_rows(block: &DMatrix<f64>, (m, n): (usize, usize)) -> DMatrix<f64> {
+    let old = |new: usize| (new / n) + (new % n) * m;
+    DMatrix::from_fn(m * n, m * n, |i, j| block[(old(i), old(j))])
+}
