@@ -105,7 +105,10 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
 fn as_loss(module: &Module, loss: &Loss) -> Result<Value, TooLong> {
     let graph = &module.graph;
     let names = loss_names(module, loss);
-    let lets = loss.lets.iter().map(|(name, id)| definition(graph, name, *id, &names));
+    let lets = loss
+        .lets
+        .iter()
+        .map(|(name, id)| definition(graph, name, *id, &names));
     Ok(value!({
         "gradient": written(graph, loss.gradient, &names, "the gradient of the loss")?,
         "hessian": written(graph, loss.hessian, &names, "the Hessian of the loss")?,

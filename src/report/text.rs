@@ -149,11 +149,19 @@ fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<String, 
     let (v, z) = (&equation.variable, &module.output.0);
     let mut out = format!("    as the loss, grad({z}) = 1 and hess({z}) = 0:\n");
     for (name, id) in &loss.lets {
-        let _ = writeln!(out, "        let {name} = {}", defined(graph, *id, &names, name)?);
+        let _ = writeln!(
+            out,
+            "        let {name} = {}",
+            defined(graph, *id, &names, name)?
+        );
     }
     for (what, id) in [("grad", loss.gradient), ("hess", loss.hessian)] {
         let what = format!("{what}({v})");
-        let _ = writeln!(out, "        {what} = {}", written(graph, id, &names, &what)?);
+        let _ = writeln!(
+            out,
+            "        {what} = {}",
+            written(graph, id, &names, &what)?
+        );
     }
     Ok(out)
 }
