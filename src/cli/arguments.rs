@@ -230,8 +230,6 @@ pub(super) struct Rules {
     pub(super) check: bool,
     #[command(flatten)]
     pub(super) book: Book,
-    #[command(flatten)]
-    pub(super) chance: Chance,
 }
 
 #[derive(Args, Debug)]
