@@ -122,6 +122,19 @@ fn show(title: &str, m: &Module) -> String {
 fn show_all() {
     let _ = Rewriter::embedded();
     let cases: Vec<(&str, Module)> = vec![
+        ("probe1", module(&["x: n"], &[], "(mean (pow x 2))")),
+        (
+            "probe2",
+            module(&["x: n"], &[], "(pow (add (sum (pow x 2)) 1/100000) 1/2)"),
+        ),
+        (
+            "probe3",
+            module(&["x: n"], &[], "(pow (add (mean (pow x 2)) 1/100000) 1/2)"),
+        ),
+        (
+            "probe4",
+            module(&["x: n"], &[], "(scale (pow (sum (pow x 2)) -1/2) x)"),
+        ),
         (
             "linear",
             module(&["x: n", "W*: m n", "b*: m"], &[], "(add (mul W x) b)"),

@@ -4,9 +4,12 @@
 use num_bigint::BigInt;
 use num_traits::{One, Signed};
 
-use super::layout::{Layout, Level, Notation, Piece, measure, write};
-use super::reading::{Argument, Denominator, Exponent, Form, Reader, is_half};
-use super::{Dimension, Graph, Id, Names, Op, Rational};
+use super::form::{Argument, Denominator, Exponent, Form};
+use super::layout::{
+    Layout, Level, Notation, Piece, chain, congruence, dimension_level, measure, sum, write,
+};
+use super::reading::{Reader, is_half};
+use super::{Graph, Id, Names, Op, Rational};
 
 /// Writes an expression in the `.hbp` language, with no more parentheses than its grammar and the eye need.
 /// It reads back as the same value; sums, products of several factors and quotients may be built up in
@@ -104,17 +107,6 @@ pub(crate) fn decimal(value: &Rational) -> Option<String> {
     (text.len() == 1 && !value.is_negative()).then(|| format!("{text}e-{places}"))
 }
 
-/// The level of a dimension's own text.
-pub(crate) fn dimension_level(d: &Dimension) -> Level {
-    if d.is_sum() {
-        Level::Sum
-    } else if d.as_constant().is_some() || d.as_name().is_some() {
-        Level::Atom
-    } else {
-        Level::Product
-    }
-}
-
 /// The `.hbp` language.
 struct Text;
 
@@ -156,7 +148,9 @@ impl Notation for Text {
                 level: Level::Postfix,
                 pieces: vec![Piece::unsigned(child, Level::Postfix), Piece::text("'")],
             },
-            Form::Congruence { jacobian, middle } => congruence(reader, jacobian, middle),
+            Form::Congruence { jacobian, middle } => {
+                congruence(reader, jacobian, middle, ("'", Level::Postfix), "*")
+            }
             Form::Function(f) => atom(vec![Piece::owned(primed(&f.name, f.order))]),
             Form::Apply(f, argument) => {
                 call(primed(&f.name, f.order), &[Argument::Value(argument)])
@@ -186,46 +180,6 @@ fn call(name: String, arguments: &[Argument]) -> Layout {
     }
     pieces.push(Piece::text(")"));
     atom(pieces)
-}
-
-fn sum(terms: &[(bool, Id)]) -> Layout {
-    let mut pieces = Vec::new();
-    for (i, (negative, id)) in terms.iter().enumerate() {
-        match (i, negative) {
-            (0, false) => {}
-            (0, true) => pieces.push(Piece::text("-")),
-            (_, false) => pieces.push(Piece::text(" + ")),
-            (_, true) => pieces.push(Piece::text(" - ")),
-        }
-        pieces.push(Piece::unsigned(*id, Level::Product));
-    }
-    Layout {
-        level: Level::Sum,
-        pieces,
-    }
-}
-
-/// The operands of the chain at `parent`; the first may be the beginning of the same chain.
-fn chain(reader: &Reader<'_>, parent: Id, factors: &[Id], separator: &'static str) -> Layout {
-    let mut pieces = Vec::new();
-    for (i, id) in factors.iter().enumerate() {
-        if i > 0 {
-            pieces.push(Piece::text(separator));
-        }
-        let continues = i == 0 && reader.continues(parent, *id);
-        pieces.push(Piece::unsigned(
-            *id,
-            if continues {
-                Level::Product
-            } else {
-                Level::Minus
-            },
-        ));
-    }
-    Layout {
-        level: Level::Product,
-        pieces,
-    }
 }
 
 fn product(
@@ -344,32 +298,6 @@ fn power(reader: &Reader<'_>, base: Id, exponent: &Rational) -> Layout {
     ];
     Layout {
         level: Level::Power,
-        pieces,
-    }
-}
-
-/// J'*H*J, read as the symmetric thing it is: J is parenthesised when it is a product itself.
-fn congruence(reader: &Reader<'_>, jacobian: Id, middle: Option<Id>) -> Layout {
-    let node = &reader.graph[jacobian];
-    let mut pieces = Vec::new();
-    match reader.form(jacobian) {
-        Form::Transpose(inner) => pieces.push(Piece::unsigned(inner, Level::Minus)),
-        _ if matches!(node.op, Op::Diag | Op::Eye) => {
-            pieces.push(Piece::unsigned(jacobian, Level::Minus));
-        }
-        _ => {
-            pieces.push(Piece::unsigned(jacobian, Level::Postfix));
-            pieces.push(Piece::text("'"));
-        }
-    }
-    pieces.push(Piece::text("*"));
-    if let Some(middle) = middle {
-        pieces.push(Piece::unsigned(middle, Level::Minus));
-        pieces.push(Piece::text("*"));
-    }
-    pieces.push(Piece::unsigned(jacobian, Level::Minus));
-    Layout {
-        level: Level::Product,
         pieces,
     }
 }

@@ -1,102 +1,12 @@
 //! How a node is read before it is written. Why: text and LaTeX must agree on what is a difference, a quotient
 //! or a chain of factors, so this is decided once and each notation only chooses its symbols.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use num_traits::{One, Signed};
 
-use super::{Dimension, Function, Graph, Id, Name, Op, Rational};
-
-/// Names for nodes: where a named node occurs, its name is written in its place. Variables, numbers and
-/// dimensions are written as they are.
-#[derive(Clone, Debug, Default)]
-pub struct Names(BTreeMap<Id, Name>);
-
-impl Names {
-    /// Names a node; a node that has a name keeps it.
-    pub fn insert(&mut self, id: Id, name: impl Into<Name>) {
-        self.0.entry(id).or_insert_with(|| name.into());
-    }
-
-    /// The name of a node.
-    pub fn get(&self, id: Id) -> Option<&Name> {
-        self.0.get(&id)
-    }
-
-    /// The names with the one of `id` left out, to write its definition.
-    pub fn without(&self, id: Id) -> Self {
-        let mut names = self.clone();
-        names.0.remove(&id);
-        names
-    }
-}
-
-impl<N: Into<Name>> FromIterator<(Id, N)> for Names {
-    fn from_iter<T: IntoIterator<Item = (Id, N)>>(pairs: T) -> Self {
-        let mut names = Self::default();
-        for (id, name) in pairs {
-            names.insert(id, name);
-        }
-        names
-    }
-}
-
-/// A value below a fraction bar: a base with a positive exponent.
-#[derive(Clone, Debug)]
-pub(crate) struct Denominator {
-    pub(crate) base: Id,
-    pub(crate) exponent: Rational,
-}
-
-/// An argument of a function.
-#[derive(Clone, Debug)]
-pub(crate) enum Argument {
-    Value(Id),
-    Size(Dimension),
-}
-
-/// What a node is, up to its sign, in a reader's terms. Factors and terms are to be written without their sign.
-#[derive(Clone, Debug)]
-pub(crate) enum Form {
-    Name(Name),
-    /// A dimension as a scalar; `true` when a value hides one of its names.
-    Size(Dimension, bool),
-    /// Terms with their signs (`true`: subtracted).
-    Sum(Vec<(bool, Id)>),
-    /// coefficient · factors / denominators.
-    Product {
-        coefficient: Rational,
-        factors: Vec<Id>,
-        denominators: Vec<Denominator>,
-    },
-    /// Entrywise factors ./ denominators.
-    Hadamard {
-        factors: Vec<Id>,
-        denominators: Vec<Denominator>,
-    },
-    Kronecker(Vec<Id>),
-    /// A power with a positive number as its exponent, or with a value.
-    Power {
-        base: Id,
-        exponent: Exponent,
-    },
-    Transpose(Id),
-    /// J'HJ.
-    Congruence {
-        jacobian: Id,
-        middle: Option<Id>,
-    },
-    Apply(Function, Id),
-    Function(Function),
-    Call(&'static str, Vec<Argument>),
-}
-
-/// The exponent of a power.
-#[derive(Clone, Debug)]
-pub(crate) enum Exponent {
-    Number(Rational),
-    Value(Id),
-}
+use super::form::{Argument, Denominator, Exponent, Form};
+use super::{Dimension, Graph, Id, Name, Names, Op, Rational};
 
 /// A chain longer than this is written in parts, so that sharing cannot make one form exponentially long.
 const LONGEST_CHAIN: u32 = 256;
@@ -166,10 +76,33 @@ impl<'a> Reader<'a> {
         kind.is_some() && family(&self.graph[operand].op) == kind && self.name(operand).is_none()
     }
 
+    /// True when `operand` of the product at `parent` is written J'*H*J, which needs no parentheses there.
+    pub(crate) fn is_palindrome(&self, parent: Id, operand: Id) -> bool {
+        family(&self.graph[parent].op) == Some(Family::Product)
+            && self.graph[operand].op == Op::Congruence
+            && self.name(operand).is_none()
+    }
+
+    /// True when the node is written as matrices with `*` between them and nothing else.
+    pub(crate) fn is_plain_product(&self, id: Id) -> bool {
+        match self.graph[id].op {
+            _ if self.name(id).is_some() => false,
+            Op::Congruence => true,
+            Op::Multiply => matches!(
+                self.form(id),
+                Form::Product { coefficient, factors, denominators }
+                    if coefficient.is_one()
+                        && denominators.is_empty()
+                        && factors.iter().all(|f| !self.graph.shape(*f).is_scalar())
+            ),
+            _ => false,
+        }
+    }
+
     /// The name written in a node's place.
     fn name(&self, id: Id) -> Option<&Name> {
         match &self.graph[id].op {
-            Op::Variable(name) => Some(name),
+            Op::Variable(name) => Some(self.names.of_variable(name)),
             Op::Number(_) | Op::Dimension(_) | Op::Function(_) => None,
             _ => self.names.get(id),
         }
@@ -256,9 +189,9 @@ impl<'a> Reader<'a> {
 
     /// True when a value bears the name of one of the sizes, so that the name alone would not mean the size.
     fn is_hidden(&self, d: &Dimension) -> bool {
-        d.names().iter().any(|name| {
-            self.graph.variables().contains_key(name) || self.names.0.values().any(|n| n == name)
-        })
+        d.names()
+            .iter()
+            .any(|name| self.graph.variables().contains_key(name) || self.names.bear(name))
     }
 
     fn arguments(&self, children: &[Id]) -> Vec<Argument> {

@@ -348,6 +348,12 @@ fn number_of(op: &Op, c: &[&Fact]) -> Option<Rational> {
     };
     match op {
         Op::Number(value) => Some(value.clone()),
+        Op::Ones
+            if c.iter()
+                .all(|f| dimension_of(f).is_some_and(Dimension::is_one)) =>
+        {
+            Some(Rational::one())
+        }
         Op::Dimension(d) => d
             .as_constant()
             .map(|value| Rational::from_integer(value.into())),
@@ -369,7 +375,7 @@ fn number_of(op: &Op, c: &[&Fact]) -> Option<Rational> {
             }
             Some(n[0].pow(exponent))
         }
-        Op::Transpose | Op::Trace | Op::Sum | Op::Vec => c[0]
+        Op::Transpose | Op::Trace | Op::Sum | Op::Mean | Op::Vec | Op::Diag | Op::DiagVec => c[0]
             .number
             .clone()
             .filter(|_| c[0].shape().is_some_and(|s| s.is_scalar())),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use egg::Language;
 
 use super::analysis::Egraph;
-use super::enode::{ENode, build};
+use super::enode::{ENode, Term, build};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// Which of two equal forms of a scaled congruence is preferred.
@@ -19,6 +19,14 @@ pub enum Style {
     Congruence,
 }
 
+/// What an extraction prefers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taste {
+    pub(crate) style: Style,
+    /// Derivatives of elementwise functions are to be replaced by their values.
+    pub(crate) values: bool,
+}
+
 /// How an expression binds, as far as legibility cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -26,6 +34,8 @@ enum Form {
     Number,
     Sum,
     Product,
+    Entries,
+    Congruence,
     Diag,
     Wide,
 }
@@ -49,7 +59,7 @@ pub(crate) struct Extraction<'a> {
 
 impl<'a> Extraction<'a> {
     /// Chooses the best form of every class.
-    pub(crate) fn new(egraph: &'a Egraph, style: Style) -> Self {
+    pub(crate) fn new(egraph: &'a Egraph, taste: Taste) -> Self {
         let mut classes: Vec<egg::Id> = egraph.classes().map(|class| class.id).collect();
         classes.sort_unstable();
         let mut this = Self {
@@ -61,7 +71,7 @@ impl<'a> Extraction<'a> {
             changed = false;
             for class in &classes {
                 for node in &egraph[*class].nodes {
-                    let Some(choice) = this.weigh(node, style) else {
+                    let Some(choice) = this.weigh(node, taste) else {
                         continue;
                     };
                     let better = this
@@ -103,6 +113,14 @@ impl<'a> Extraction<'a> {
         found
     }
 
+    /// The best form of a class as a term.
+    pub(crate) fn term(&self, class: egg::Id) -> Term {
+        let root = self.egraph.find(class);
+        self.choices[&root]
+            .node
+            .build_recexpr(|id| self.choices[&self.egraph.find(id)].node.clone())
+    }
+
     /// Writes the best form of a class into a graph.
     pub(crate) fn write(
         &self,
@@ -134,18 +152,23 @@ impl<'a> Extraction<'a> {
         Ok(done[&root])
     }
 
-    fn weigh(&self, node: &ENode, style: Style) -> Option<Choice> {
+    fn weigh(&self, node: &ENode, taste: Taste) -> Option<Choice> {
         let children = node
             .children
             .iter()
             .map(|c| self.choices.get(&self.egraph.find(*c)))
             .collect::<Option<Vec<_>>>()?;
-        let (mut weight, form) = weigh(&node.op, &children, style);
+        let (mut weight, form) = weigh(&node.op, &children, taste.style);
+        if let Op::Function(f) = &node.op
+            && taste.values
+        {
+            weight += 1000 * u64::from(f.order);
+        }
         if node.op == Op::Congruence {
             let inner = &self.egraph[node.children[1]].data;
             // Around a scalar it is an outer product.
             if inner.shape().is_some_and(|s| s.is_scalar()) {
-                weight += 20;
+                weight += children[0].weight + 4;
             }
         }
         Some(Choice {
@@ -165,7 +188,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         _ => 0,
     };
     let tight = |i: usize| match children[i].form {
-        Form::Sum | Form::Product | Form::Number => 2,
+        Form::Sum | Form::Product | Form::Entries | Form::Congruence | Form::Number => 2,
         _ => 0,
     };
     let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
@@ -183,7 +206,8 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
             let digits = value.to_string().len() as u64;
             (digits, if digits > 1 { Form::Number } else { Form::Atom })
         }
-        Op::Dimension(_) | Op::Function(_) => (1, Form::Atom),
+        Op::Dimension(_) => (1, Form::Atom),
+        Op::Function(f) => (1 + u64::from(f.order), Form::Atom),
         Op::Add => (all + 1, Form::Sum),
         Op::Scale => (all + 1 + bracket(0) + bracket(1), Form::Product),
         Op::Multiply => {
@@ -198,19 +222,32 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
                 Form::Product,
             )
         }
-        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
-        Op::Kronecker => (all + 3 + tight(0) + tight(1), Form::Wide),
+        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Entries),
+        Op::Kronecker => (
+            all + 3 + tight(0) + tight(1) + (wide(0) + wide(1)) / 2,
+            Form::Wide,
+        ),
         Op::Power => (all + 1 + tight(0), Form::Product),
-        Op::Transpose => (all + 1 + tight(0), Form::Atom),
+        Op::Transpose => match children[0].form {
+            Form::Wide => (all + 3, Form::Wide),
+            // `(a + b)'` reads better than `a' + b'`.
+            Form::Sum | Form::Entries => (all + 1, Form::Atom),
+            _ => (all + 1 + tight(0), Form::Atom),
+        },
         Op::Congruence => {
             let compound = match (style, children[1].form) {
                 (_, Form::Atom) | (Style::Congruence, _) => 0,
                 _ => 6 * diagonal(0),
             };
-            // Hadamard style prefers f f' for a whole scaled congruence, S.9 keeps diag(f) H diag(f).
+            // The congruence of an outer product is an outer product.
+            let outer = if children[1].form == Form::Product {
+                8
+            } else {
+                0
+            };
             (
-                all + 3 + bracket(0) + bracket(1) + compound + wide(0),
-                Form::Product,
+                all + 3 + bracket(0) + bracket(1) + compound + outer + wide(0),
+                Form::Congruence,
             )
         }
         Op::Diag => (all + 6, Form::Diag),

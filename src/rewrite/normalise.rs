@@ -347,6 +347,7 @@ fn sum_rank(graph: &Graph, id: Id) -> u8 {
     match &graph[id].op {
         Op::Congruence => 0,
         Op::Eye | Op::Ones => 1,
+        Op::Transpose => 3,
         Op::Variable(name) => match graph.variables().get(name).map(|v| v.role) {
             Some(crate::expr::Role::Input) => 1,
             Some(crate::expr::Role::Parameter) => 3,

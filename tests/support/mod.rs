@@ -1,5 +1,15 @@
 //! Modules written in the notation of the rules, for tests below the language floor.
 
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::must_use_candidate,
+    reason = "each test uses a part of it"
+)]
+
+pub mod random;
+pub mod symbols;
+
 use hbp::expr::{
     Dimension, Facts, FunctionDefinition, Graph, Id, Module, Op, Rational, Role, Shape, Variable,
 };

@@ -1,0 +1,321 @@
+//! Running a program. Why an executor: it owns the arena, so that a pass compiled once runs many times in the same
+//! memory.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{ComplexField, DMatrix, DVector};
+use smallvec::SmallVec;
+
+use crate::expr::Name;
+use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
+
+use super::algebra::{Algebra, MatrixRef, Nalgebra, clip};
+use super::arena::Arena;
+use super::element::Element;
+use super::loops::{self, Registers};
+use super::outputs::{OutputBlock, Outputs};
+use super::reduce;
+
+/// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
+pub type Inputs<T> = BTreeMap<Name, DMatrix<T>>;
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExecuteError {
+    /// An array is missing.
+    #[error("there is no array for `{name}`, which is {rows} × {cols}")]
+    Missing {
+        /// The variable.
+        name: Name,
+        /// Its rows.
+        rows: usize,
+        /// Its columns.
+        cols: usize,
+    },
+    /// An array has another shape than the program was compiled for.
+    #[error("the array for `{name}` is {} × {}, but the program was compiled for {} × {}", .found.0, .found.1, .expected.0, .expected.1)]
+    Shape {
+        /// The variable.
+        name: Name,
+        /// The array's rows and columns.
+        found: (usize, usize),
+        /// The variable's rows and columns.
+        expected: (usize, usize),
+    },
+    /// A matrix to invert has no inverse.
+    #[error("the {rows} × {rows} matrix inverted for `{value}` is singular")]
+    Singular {
+        /// The operation or output it is inverted for.
+        value: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// A structured output is too large with all its entries.
+    #[error(
+        "the {rows} × {cols} output takes {bytes} bytes as a matrix, above the limit of {limit}"
+    )]
+    TooLarge {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+        /// Bytes of all entries.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+/// Runs a program once.
+///
+/// # Errors
+/// When an array is missing or of the wrong shape, or a matrix to invert is singular.
+pub fn execute<T: Element>(
+    program: &Program,
+    inputs: &Inputs<T>,
+) -> Result<Outputs<T>, ExecuteError> {
+    let mut executor = Executor::new(program);
+    executor.run(inputs)?;
+    Ok(executor.outputs())
+}
+
+/// A program with its buffers, to be run many times.
+#[derive(Debug)]
+pub struct Executor<'p, T, A = Nalgebra> {
+    program: &'p Program,
+    algebra: A,
+    arena: Arena<T>,
+    registers: Registers<T>,
+}
+
+impl<'p, T: Element> Executor<'p, T> {
+    /// Buffers for `program` and the reference algebra.
+    pub fn new(program: &'p Program) -> Self {
+        Self::with_algebra(program, Nalgebra)
+    }
+}
+
+impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
+    /// Buffers for `program` and any algebra.
+    pub fn with_algebra(program: &'p Program, algebra: A) -> Self {
+        Self {
+            program,
+            algebra,
+            arena: Arena::new(program),
+            registers: Registers::default(),
+        }
+    }
+
+    /// Runs the program; the results stay in the buffers until the next run.
+    ///
+    /// # Errors
+    /// When an array is missing or of the wrong shape, or a matrix to invert is singular.
+    pub fn run(&mut self, inputs: &Inputs<T>) -> Result<(), ExecuteError> {
+        let program = self.program;
+        let mut given: SmallVec<[(ValueId, &[T]); 16]> = SmallVec::new();
+        for input in &program.inputs {
+            let value = &program.values[input.value.index()];
+            let (rows, cols) = (value.rows, value.cols);
+            let Some(array) = inputs.get(&input.name) else {
+                return Err(ExecuteError::Missing {
+                    name: input.name.clone(),
+                    rows,
+                    cols,
+                });
+            };
+            if array.shape() != (rows, cols) {
+                let (found, expected) = (array.shape(), (rows, cols));
+                return Err(ExecuteError::Shape {
+                    name: input.name.clone(),
+                    found,
+                    expected,
+                });
+            }
+            given.push((input.value, array.as_slice()));
+        }
+        for step in &program.steps {
+            self.step(step, &given)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
+        let Self {
+            program,
+            algebra,
+            arena,
+            registers,
+        } = self;
+        let mut taken: SmallVec<[Vec<T>; 4]> = step
+            .outputs
+            .iter()
+            .map(|v| arena.take(program, *v))
+            .collect();
+        let memory = Memory {
+            program,
+            arena,
+            given,
+        };
+        let result = match &step.kernel {
+            Kernel::Loop(body) => {
+                let reads: SmallVec<[&[T]; 8]> = body
+                    .reads
+                    .iter()
+                    .map(|(value, _)| memory.get(*value))
+                    .collect();
+                loops::run(body, &reads, &mut taken, registers);
+                Ok(())
+            }
+            kernel => {
+                let size = program.values[step.outputs[0].index()].len();
+                memory.compute(kernel, &mut taken[0][..size], algebra, step)
+            }
+        };
+        for (value, data) in step.outputs.iter().zip(taken) {
+            arena.put(program, *value, data);
+        }
+        result
+    }
+
+    /// The results of the last run, copied.
+    pub fn outputs(&self) -> Outputs<T> {
+        Outputs(
+            self.program
+                .outputs
+                .iter()
+                .map(|(name, block)| (name.clone(), self.block(block)))
+                .collect(),
+        )
+    }
+
+    /// The results of the last run in place: the array of a stored value.
+    pub fn value(&self, value: ValueId) -> &[T] {
+        self.arena.get(self.program, value)
+    }
+
+    fn block(&self, block: &Block) -> OutputBlock<T> {
+        match block {
+            Block::Zero { rows, cols } => OutputBlock::Zero {
+                rows: *rows,
+                cols: *cols,
+            },
+            Block::Dense { value, rows, cols } => {
+                OutputBlock::Dense(DMatrix::from_column_slice(*rows, *cols, self.value(*value)))
+            }
+            Block::Diagonal { value, .. } => {
+                OutputBlock::Diagonal(DVector::from_column_slice(self.value(*value)))
+            }
+            Block::ScaledIdentity { value, size } => OutputBlock::ScaledIdentity {
+                size: *size,
+                scale: self.value(*value)[0],
+            },
+            Block::Kronecker { left, right } => OutputBlock::Kronecker {
+                left: Box::new(self.block(left)),
+                right: Box::new(self.block(right)),
+            },
+            Block::Root { value, rows, cols } => {
+                OutputBlock::Root(DMatrix::from_column_slice(*rows, *cols, self.value(*value)))
+            }
+            Block::Sum(terms) => {
+                OutputBlock::Sum(terms.iter().map(|term| self.block(term)).collect())
+            }
+        }
+    }
+}
+
+/// What a step can read: the inputs in place, and the arena without the step's own buffers.
+struct Memory<'a, T> {
+    program: &'a Program,
+    arena: &'a Arena<T>,
+    given: &'a [(ValueId, &'a [T])],
+}
+
+impl<'a, T: Element> Memory<'a, T> {
+    fn get(&self, value: ValueId) -> &'a [T] {
+        match self.given.iter().find(|(known, _)| *known == value) {
+            Some((_, data)) => data,
+            None => self.arena.get(self.program, value),
+        }
+    }
+
+    fn matrix(&self, view: &View) -> MatrixRef<'a, T> {
+        MatrixRef {
+            data: self.get(view.value),
+            rows: view.rows,
+            cols: view.cols,
+            strides: view.strides(),
+        }
+    }
+
+    fn compute(
+        &self,
+        kernel: &Kernel,
+        out: &mut [T],
+        algebra: &mut impl Algebra<T>,
+        step: &Step,
+    ) -> Result<(), ExecuteError> {
+        let singular = |rows: usize| ExecuteError::Singular {
+            value: self.program.values[step.outputs[0].index()].label.clone(),
+            rows,
+        };
+        match kernel {
+            // Run by the caller, since it may have several results.
+            Kernel::Loop(_) => {}
+            Kernel::Product {
+                left,
+                right,
+                symmetric: false,
+            } => {
+                algebra.product(out, self.matrix(left), self.matrix(right));
+            }
+            Kernel::Product {
+                left,
+                right,
+                symmetric: true,
+            } => {
+                algebra.symmetric_product(out, self.matrix(left), self.matrix(right));
+            }
+            Kernel::BlockProduct {
+                left,
+                right,
+                blocks,
+            } => {
+                let (whole, right) = (self.matrix(left), self.matrix(right));
+                let part = out.len() / blocks;
+                for (k, out) in out.chunks_exact_mut(part).enumerate() {
+                    algebra.product(out, whole.columns(k * right.rows, right.rows), right);
+                }
+            }
+            Kernel::ProductDiagonal { left, right } => {
+                reduce::product_diagonal(out, self.matrix(left), self.matrix(right));
+            }
+            Kernel::Reduce { reduction, of } => {
+                out[0] = reduce::reduce(*reduction, self.get(of.value));
+            }
+            Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
+            Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),
+            Kernel::Solve { matrix, right } => {
+                let (matrix, right) = (self.matrix(matrix), self.matrix(right));
+                algebra
+                    .solve(out, matrix, right)
+                    .map_err(|_| singular(matrix.rows))?;
+            }
+            Kernel::Inverse { of } => {
+                algebra
+                    .inverse(out, self.matrix(of))
+                    .map_err(|_| singular(of.rows))?;
+            }
+            Kernel::Determinant { of } => out[0] = algebra.determinant(self.matrix(of)),
+            Kernel::LogDeterminant { of } => out[0] = algebra.log_determinant(self.matrix(of)),
+            Kernel::Spectral { spectrum, of } => {
+                let f = match spectrum {
+                    Spectrum::Abs => ComplexField::abs,
+                    Spectrum::Clip => clip,
+                };
+                algebra.spectral(out, self.matrix(of), f);
+            }
+            Kernel::Commutation { rows, cols } => reduce::commutation(out, *rows, *cols),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,378 @@
+//! What can be asked. Why types: a flag that a command does not know, or a value that means nothing, is
+//! refused before anything runs.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+const TOUR: &str = "\
+Examples:
+  hbp demo                                  a tour, on data inside the program
+  hbp derive examples/gated.hbp             the equations of a module
+  hbp derive examples/gated.hbp --steps     with their derivation
+  hbp check examples/gated.hbp              against finite differences
+  hbp show linear                           the source of a built-in module
+
+Exit codes: 0 done · 1 the answer is no · 2 bad input · 3 limits reached.
+A file of `-` is standard input. Results are on stdout, everything else on stderr.";
+
+/// A compiler for curvature: derives, proves, checks and runs Hessian backpropagation.
+#[derive(Debug, Parser)]
+#[command(name = "hbp", version, after_help = TOUR, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print the equations of Hessian backpropagation for every input and parameter.
+    #[command(after_help = "\
+Examples:
+  hbp derive examples/composite.hbp
+  hbp derive examples/composite.hbp --wrt x,W --steps
+  hbp derive examples/composite.hbp --form congruence
+  cat model.hbp | hbp derive - --format json")]
+    Derive(Derive),
+    /// Are two expressions over the names of a file equal? Prints the steps, or numbers that refute it.
+    #[command(
+        disable_help_flag = true,
+        after_help = "\
+Examples:
+  hbp prove examples/composite.hbp \"jac(z, x)\" \"W*diag(phi'(x))\"
+  hbp prove examples/composite.hbp \"hess(x)\" \\
+    \"(W'*hess(z)*W) .* (phi'(x)*phi'(x)') + diag(phi''(x) .* (W'*grad(z)))\"
+  hbp prove examples/composite.hbp '-(a - b)' 'b - a'
+
+Exit codes: 0 proved · 1 refuted · 2 bad input · 3 unknown within the limits."
+    )]
+    Prove(Prove),
+    /// Compare every derived equation with an independent derivation and with finite differences.
+    #[command(after_help = "\
+Examples:
+  hbp check examples/gated.hbp
+  hbp check examples/gated.hbp --seed 7")]
+    Check(Check),
+    /// Run the compiled passes on real numbers.
+    #[command(after_help = "\
+Examples:
+  hbp run model.hbp --data in.npz --out out.npz --dense
+  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32")]
+    Run(Run),
+    /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
+    #[command(after_help = "\
+Examples:
+  hbp plan examples/gated.hbp --dims m=64,n=128
+  hbp plan model.hbp --network mlp")]
+    Plan(Plan),
+    /// Print the source of a built-in module or function.
+    #[command(after_help = "\
+Examples:
+  hbp show linear
+  hbp show softmax_cross_entropy")]
+    Show(Show),
+    /// Print the rule book; with --check, verify every rule on numbers.
+    #[command(after_help = "\
+Examples:
+  hbp rules
+  hbp rules kron-mixed-product
+  hbp rules --check --rules my-rules/")]
+    Rules(Rules),
+    /// A tour for a newcomer, on data inside the program.
+    #[command(after_help = "\
+Examples:
+  hbp demo")]
+    Demo(Demo),
+    /// Print how many characters the equations take, and how many milliseconds deriving them.
+    #[command(after_help = "\
+Examples:
+  hbp legibility
+  hbp legibility examples/gated.hbp my-module.hbp")]
+    Legibility(Legibility),
+    /// Reserved: self-contained source code.
+    #[command(hide = true)]
+    Emit(Reserved),
+    /// Reserved: optimisers on real data.
+    #[command(hide = true)]
+    Train(Reserved),
+    /// Reserved: times of the compiled passes.
+    #[command(hide = true)]
+    Bench(Reserved),
+    /// Reserved: the protocol of the paper's experiments.
+    #[command(hide = true)]
+    Experiment(Reserved),
+    /// Reserved: which compositions change an approximation.
+    #[command(hide = true)]
+    Groupings(Reserved),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Derive {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// The inputs and parameters, separated by commas; all without this.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(super) wrt: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(super) approximation: Approximation,
+    /// How the equations are written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    /// Show the derivation, one rule a line, each with its citation.
+    #[arg(long)]
+    pub(super) steps: bool,
+    /// Which of two equal forms of a scaled congruence is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) form: Form,
+    /// How a matrix becomes a vector in blocks of matrices.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) vec: Vectorisation,
+    #[command(flatten)]
+    pub(super) book: Book,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Prove {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// The left side.
+    #[arg(value_name = "LHS", allow_hyphen_values = true)]
+    pub(super) left: String,
+    /// The right side.
+    #[arg(value_name = "RHS", allow_hyphen_values = true)]
+    pub(super) right: String,
+    /// Name a value that both sides may use, as in --let 'D = diag(x)'; may be repeated.
+    #[arg(long = "let", value_name = "NAME = EXPR")]
+    pub(super) lets: Vec<String>,
+    #[command(flatten)]
+    pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) chance: Chance,
+    // No `-h`: a side may begin with a minus.
+    /// Print help.
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) approximation: Approximation,
+    #[command(flatten)]
+    pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) chance: Chance,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) network: NetworkChoice,
+    /// The arrays that go in, a .npz file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) data: PathBuf,
+    /// Where the arrays that come out are written, a .npz file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Write every block as a full matrix.
+    #[arg(long)]
+    pub(super) dense: bool,
+    #[command(flatten)]
+    pub(super) approximation: Approximation,
+    /// The type of the numbers.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) dtype: Dtype,
+    /// Sizes that the data do not bind, as in n=4,m=3.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
+    pub(super) dims: Vec<(String, usize)>,
+    #[command(flatten)]
+    pub(super) book: Book,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) network: NetworkChoice,
+    #[command(flatten)]
+    pub(super) approximation: Approximation,
+    /// The type of the numbers.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) dtype: Dtype,
+    /// Sizes, as in n=4,m=3.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
+    pub(super) dims: Vec<(String, usize)>,
+    #[command(flatten)]
+    pub(super) book: Book,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Show {
+    /// The name of a built-in; all are listed without it.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Rules {
+    /// Only this rule, or only this chapter.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// Verify every rule on numbers.
+    #[arg(long)]
+    pub(super) check: bool,
+    #[command(flatten)]
+    pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) chance: Chance,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Demo {}
+
+#[derive(Args, Debug)]
+pub(super) struct Legibility {
+    /// Files of modules; without any, the built-in comparison.
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) book: Book,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Reserved {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+/// Where modules come from.
+#[derive(Args, Debug)]
+pub(super) struct Source {
+    /// The .hbp file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Only this module.
+    #[arg(long, value_name = "NAME")]
+    pub(super) module: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct NetworkChoice {
+    /// The network, when the file has several.
+    #[arg(long, value_name = "NAME", conflicts_with = "module")]
+    pub(super) network: Option<String>,
+}
+
+/// What becomes of the second-order term and of the sample mean.
+#[derive(Args, Debug)]
+pub(super) struct Approximation {
+    /// What becomes of the second-order term.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) curvature: Curvature,
+    /// What becomes of the sample mean.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) batch: Batch,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Book {
+    /// Use the rule book in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) rules: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Chance {
+    /// The seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+}
+
+/// What becomes of the second-order term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Curvature {
+    /// It is kept.
+    #[default]
+    Hessian,
+    /// It is dropped.
+    Ggn,
+    /// Its eigenvalues become their absolute values.
+    PchAbs,
+    /// Its negative eigenvalues become zero.
+    PchClip,
+    /// It is dropped, and the loss Hessian replaced by its expectation under the model.
+    Fisher,
+}
+
+/// What becomes of the sample mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Batch {
+    /// Every sample has its own message.
+    #[default]
+    Exact,
+    /// Children hand down the mean of the Hessian (Eq. 6).
+    AverageHessian,
+    /// The Jacobians are replaced by their mean, too (Eq. 7).
+    AverageJacobian,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Latex,
+    Json,
+    /// Reserved.
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// (W'*hess(z)*W) .* (f*f')
+    #[default]
+    Hadamard,
+    /// J'*hess(z)*J with J = W*diag(f)
+    Congruence,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Vectorisation {
+    /// Columns are stacked.
+    #[default]
+    Column,
+    /// Rows are stacked.
+    Row,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dtype {
+    #[default]
+    F64,
+    F32,
+}
+
+/// The word of the command line for a choice.
+pub(super) fn word(choice: &impl ValueEnum) -> String {
+    choice
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Reads `n=4`.
+fn size(text: &str) -> Result<(String, usize), String> {
+    let wrong = || format!("`{text}` is no size: write NAME=NUMBER, as in n=4");
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let value: usize = value.trim().parse().map_err(|_| wrong())?;
+    let name = name.trim();
+    if name.is_empty() || value == 0 {
+        return Err(wrong());
+    }
+    Ok((name.to_owned(), value))
+}

@@ -1,0 +1,79 @@
+//! Results on stdout, everything else on stderr. Why a type: a closed pipe is no panic, colours appear only on
+//! a terminal, and tests can see that the two streams never mix.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use super::Exit;
+use super::failure::Failure;
+
+/// The two streams of the program.
+pub(super) struct Output {
+    results: BufWriter<io::Stdout>,
+    colour: bool,
+}
+
+impl Output {
+    /// The process's own streams. `NO_COLOR`, when set and not empty, turns colours off.
+    pub(super) fn of_process() -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            results: BufWriter::new(io::stdout()),
+            colour: io::stderr().is_terminal() && !plain,
+        }
+    }
+
+    /// True when messages may be coloured.
+    pub(super) fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Writes results.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.results
+            .write_all(text.as_bytes())
+            .map_err(|e| Failure::of_stdout(&e))
+    }
+
+    /// Writes a line of results.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.text(line)?;
+        self.text("\n")
+    }
+
+    /// Hands over what is written so far.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.results.flush().map_err(|e| Failure::of_stdout(&e))
+    }
+
+    /// Says something that is no result. Nobody may be listening.
+    pub(super) fn note(&mut self, text: &str) {
+        let _ = self.finish();
+        let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    }
+
+    /// Says why there is no result, and with which code the program ends.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Exit {
+        let (exit, message, help) = match failure {
+            Failure::Closed => return Exit::Done,
+            Failure::Rendered(text) => {
+                self.note(text);
+                return Exit::BadInput;
+            }
+            Failure::Message {
+                exit,
+                message,
+                help,
+            } => (exit, message, help),
+        };
+        let (error, advice) = if self.colour {
+            ("\x1b[1;31merror\x1b[0m", "\x1b[1;36mhelp\x1b[0m")
+        } else {
+            ("error", "help")
+        };
+        self.note(&format!("{error}: {message}"));
+        if !help.is_empty() {
+            self.note(&format!("  {advice}: {help}"));
+        }
+        *exit
+    }
+}

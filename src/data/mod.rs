@@ -1,0 +1,35 @@
+//! Numbers from outside: NPZ archives in and out, and the digits that travel inside the program.
+//!
+//! Why strict: what is read here is trusted nowhere. A header that lies, a name that is a path, an archive cut
+//! short end in a [`DataError`] that names the file and the array, before memory is given away. What is
+//! written is written whole or not at all, and the same numbers give the same bytes.
+
+mod array;
+mod digits;
+mod header;
+mod npz;
+mod write;
+
+pub use array::{Array, Item, Kind};
+pub use digits::{Digits, digits};
+pub use npz::{ENTRY_LIMIT, read_npz, read_npz_from};
+pub use write::{write_npz, write_whole};
+
+/// Why data could not be read or written, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DataError {
+    /// What is wrong and where: the file, and the array if it is one array's fault.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl DataError {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The finished program and its printed plan. Why printable: what will be computed, in which order and at what cost is
+//! the answer to most questions about speed, and exact enough to be tested.
+
+use std::fmt;
+
+use super::format::{count, dimensions};
+use super::ir::{
+    Block, Input, Kernel, Reduction, Representation, Spectrum, Step, Value, ValueId, View,
+};
+use super::scalar::{Argument, Loop};
+
+/// Bytes of an entry in limits and printed plans: double precision.
+pub(crate) const ENTRY_BYTES: u64 = 8;
+
+/// A compiled program: steps over stored arrays, buffers for them, and how the outputs are put together. It holds no
+/// data and runs in any element type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// What the caller provides.
+    pub inputs: Vec<Input>,
+    /// All stored arrays.
+    pub values: Vec<Value>,
+    /// What is computed, in order.
+    pub steps: Vec<Step>,
+    /// The outputs by name, in the order they were asked for.
+    pub outputs: Vec<(String, Block)>,
+    /// Entries of each buffer of the arena.
+    pub buffers: Vec<usize>,
+    /// The buffer of each value; inputs are read in place.
+    pub buffer_of: Vec<Option<usize>>,
+}
+
+impl Program {
+    /// Floating-point operations of one run.
+    pub fn flops(&self) -> u64 {
+        self.steps
+            .iter()
+            .map(|step| step.kernel.flops())
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Entries read and written by one step, each array once.
+    pub fn entries_moved(&self, step: &Step) -> u64 {
+        let mut values = step.kernel.reads();
+        values.extend(&step.outputs);
+        values.sort();
+        values.dedup();
+        values
+            .iter()
+            .map(|v| self.values[v.index()].len() as u64)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Bytes read and written by one run with elements of `element` bytes.
+    pub fn bytes(&self, element: u64) -> u64 {
+        let entries = self
+            .steps
+            .iter()
+            .map(|step| self.entries_moved(step))
+            .fold(0, u64::saturating_add);
+        entries.saturating_mul(element)
+    }
+
+    /// Bytes of the arena with elements of `element` bytes.
+    pub fn arena_bytes(&self, element: u64) -> u64 {
+        self.buffers
+            .iter()
+            .map(|n| *n as u64)
+            .fold(0, u64::saturating_add)
+            .saturating_mul(element)
+    }
+
+    /// The block of an output.
+    pub fn output(&self, name: &str) -> Option<&Block> {
+        self.outputs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, block)| block)
+    }
+
+    fn name(&self, value: ValueId) -> String {
+        match self.inputs.iter().find(|input| input.value == value) {
+            Some(input) => input.name.to_string(),
+            None => format!("%{}", value.0),
+        }
+    }
+
+    fn view(&self, view: &View) -> String {
+        let name = self.name(view.value);
+        let stored = &self.values[view.value.index()];
+        let shape = if view.transposed {
+            (view.cols, view.rows)
+        } else {
+            (view.rows, view.cols)
+        };
+        let turned = view.is_vector() && (view.cols, view.rows) == (stored.rows, stored.cols);
+        if view.transposed || turned && view.rows != view.cols {
+            format!("{name}'")
+        } else if shape == (stored.rows, stored.cols) {
+            name
+        } else {
+            format!("{name}[{}]", dimensions(view.rows, view.cols))
+        }
+    }
+
+    fn describe(&self, kernel: &Kernel) -> String {
+        let v = |view: &View| self.view(view);
+        match kernel {
+            Kernel::Loop(body) => self.describe_loop(body),
+            Kernel::Product {
+                left,
+                right,
+                symmetric,
+            } => {
+                let half = if *symmetric { " (half)" } else { "" };
+                format!("{} * {}{half}", v(left), v(right))
+            }
+            Kernel::BlockProduct {
+                left,
+                right,
+                blocks,
+            } => format!("{blocks} blocks of {} * {}", v(left), v(right)),
+            Kernel::ProductDiagonal { left, right } => {
+                format!("diagvec({} * {})", v(left), v(right))
+            }
+            Kernel::Reduce { reduction, of } => {
+                let name = match reduction {
+                    Reduction::Sum => "sum",
+                    Reduction::Product => "product",
+                    Reduction::LogSumExp => "logsumexp",
+                    Reduction::Norm2 => "norm2",
+                };
+                format!("{name}({})", v(of))
+            }
+            Kernel::RowSums { of } => format!("row sums of {}", v(of)),
+            Kernel::Softmax { of } => format!("softmax({})", v(of)),
+            Kernel::Solve { matrix, right } => format!("solve {} x = {}", v(matrix), v(right)),
+            Kernel::Inverse { of } => format!("inv({})", v(of)),
+            Kernel::Determinant { of } => format!("det({})", v(of)),
+            Kernel::LogDeterminant { of } => format!("logdet({})", v(of)),
+            Kernel::Spectral {
+                spectrum: Spectrum::Abs,
+                of,
+            } => format!("eigabs({})", v(of)),
+            Kernel::Spectral {
+                spectrum: Spectrum::Clip,
+                of,
+            } => format!("eigclip({})", v(of)),
+            Kernel::Commutation { rows, cols } => format!("commutation({rows}, {cols})"),
+        }
+    }
+
+    fn describe_loop(&self, body: &Loop) -> String {
+        let argument = |argument: &Argument| match argument {
+            Argument::Number(number) => number.0.to_string(),
+            Argument::Read(k) => {
+                let (value, access) = body.reads[*k];
+                let name = self.name(value);
+                let (row, col) = (access.row.step(), access.col.step());
+                match (row, col) {
+                    _ if access.is_identity(body.rows, body.cols) || access.is_scalar() => name,
+                    _ if access.diagonal => format!("diag({name})"),
+                    (Some(_), Some(0)) => format!("{name}[i]"),
+                    (Some(0), Some(_)) => format!("{name}[j]"),
+                    (Some(_), Some(1)) => format!("{name}'"),
+                    _ => format!("{name}[..]"),
+                }
+            }
+            Argument::Line(k) => format!("t{k}"),
+        };
+        let lines: Vec<String> = body
+            .body
+            .iter()
+            .map(|line| {
+                let arguments: Vec<String> = line.arguments.iter().map(argument).collect();
+                format!("{}({})", line.op.name(), arguments.join(", "))
+            })
+            .collect();
+        format!("loop: {}", lines.join("; "))
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for input in &self.inputs {
+            let value = &self.values[input.value.index()];
+            writeln!(
+                f,
+                "input  {}: {}",
+                input.name,
+                dimensions(value.rows, value.cols)
+            )?;
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let names: Vec<String> = step.outputs.iter().map(|v| self.name(*v)).collect();
+            writeln!(
+                f,
+                "{:>5}  {} = {}",
+                number + 1,
+                names.join(", "),
+                self.describe(&step.kernel)
+            )?;
+            for output in &step.outputs {
+                let value = &self.values[output.index()];
+                let representation = match value.representation {
+                    Representation::Dense => "dense",
+                    Representation::Symmetric => "symmetric",
+                    Representation::Vector => "vector",
+                    Representation::Scalar => "scalar",
+                };
+                let buffer =
+                    self.buffer_of[output.index()].map_or("-".into(), |b| format!("buffer {b}"));
+                let shape = dimensions(value.rows, value.cols);
+                writeln!(
+                    f,
+                    "       {}: {shape}, {representation}, {buffer}, for {}",
+                    self.name(*output),
+                    value.label
+                )?;
+            }
+            let bytes = self.entries_moved(step).saturating_mul(ENTRY_BYTES);
+            writeln!(
+                f,
+                "       {} flops, {} bytes",
+                count(step.kernel.flops()),
+                count(bytes)
+            )?;
+        }
+        for (name, block) in &self.outputs {
+            let (rows, cols) = block.shape();
+            writeln!(
+                f,
+                "output {name}: {}, {}",
+                dimensions(rows, cols),
+                self.describe_block(block)
+            )?;
+        }
+        write!(
+            f,
+            "total  {} kernels, {} buffers of {} bytes, {} flops, {} bytes moved",
+            self.steps.len(),
+            self.buffers.len(),
+            count(self.arena_bytes(ENTRY_BYTES)),
+            count(self.flops()),
+            count(self.bytes(ENTRY_BYTES))
+        )
+    }
+}
+
+impl Program {
+    fn describe_block(&self, block: &Block) -> String {
+        match block {
+            Block::Zero { .. } => "zero".into(),
+            Block::Dense { value, .. } => self.name(*value),
+            Block::Diagonal { value, .. } => format!("diag({})", self.name(*value)),
+            Block::ScaledIdentity { value, .. } => format!("{} I", self.name(*value)),
+            Block::Kronecker { left, right } => {
+                format!(
+                    "({}) ⊗ ({})",
+                    self.describe_block(left),
+                    self.describe_block(right)
+                )
+            }
+            Block::Root { value, .. } => format!("{0} * {0}'", self.name(*value)),
+            Block::Sum(terms) => {
+                let terms: Vec<String> =
+                    terms.iter().map(|term| self.describe_block(term)).collect();
+                terms.join(" + ")
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Derived equations for readers: text, LaTeX, JSON. Why one floor: each is the same equations under the same
+//! names and conventions, so that what a person reads is what a program reads back.
+
+mod json;
+mod latex;
+mod legibility;
+mod naming;
+mod page;
+mod steps;
+mod text;
+
+pub use json::{document, json};
+pub use latex::{latex, latex_name};
+pub use legibility::{Legibility, legibility};
+pub use naming::TooLong;
+pub use page::page;
+pub use steps::steps;
+pub use text::text;
+
+/// What every report says of how its equations came about, in the words of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting<'a> {
+    /// What became of the second-order term, as in `hessian` or `ggn`.
+    pub curvature: &'a str,
+    /// What became of the sample mean, as in `exact`.
+    pub batch: &'a str,
+}
+
+impl Default for Setting<'_> {
+    fn default() -> Self {
+        Self {
+            curvature: "hessian",
+            batch: "exact",
+        }
+    }
+}

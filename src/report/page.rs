@@ -1,0 +1,94 @@
+//! Equations as a LaTeX fragment: one aligned block for the forward map and one for every variable.
+
+use std::fmt::Write;
+
+use super::Setting;
+use super::latex::{latex, latex_function, latex_name, latex_shape};
+use super::naming::{Body, TooLong, functions, locals, names, permit, shape};
+use crate::expr::{Graph, Id, Names};
+use crate::hbp::Equations;
+
+/// Writes the equations for inclusion in a LaTeX document that loads `amsmath` and `amssymb`.
+///
+/// # Errors
+/// When an expression is too long to be written out.
+pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLong> {
+    let module = &equations.module;
+    let graph = &module.graph;
+    let (z, value) = (latex_name(&module.output.0), module.output.1);
+    let mut out = String::new();
+    let Setting { curvature, batch } = setting;
+    let title = module.name.replace('_', r"\_");
+    let _ = writeln!(out, "\\subsection*{{Module \\texttt{{{title}}}}}");
+    let _ = writeln!(
+        out,
+        "Conventions: $\\operatorname{{vec}}$ stacks columns; $\\mathrm{{D}}{z}(v) = \
+         \\partial \\operatorname{{vec}} {z} / \\partial (\\operatorname{{vec}} v)^\\top$; curvature \
+         \\texttt{{{curvature}}}, batch \\texttt{{{batch}}}."
+    );
+    let forward = locals(module);
+    let mut lines = Vec::new();
+    for (name, body) in functions(module) {
+        if let Some(Body {
+            argument,
+            value,
+            names,
+        }) = body
+        {
+            let left = format!(
+                r"{}\left({}\right)",
+                latex_function(&name),
+                latex_name(&argument)
+            );
+            permit(graph, value, &names, &name)?;
+            lines.push((left, latex(graph, value, &names)));
+        }
+    }
+    for (name, id) in &module.locals {
+        lines.push((latex_name(name), definition(graph, *id, &forward, name)?));
+    }
+    lines.push((
+        z.clone(),
+        definition(graph, value, &forward, &module.output.0)?,
+    ));
+    align(&mut out, &lines);
+    for equation in &equations.equations {
+        let v = latex_name(&equation.variable);
+        let domain = shape(graph, &equation.variable).map_or_else(String::new, latex_shape);
+        let _ = writeln!(out, "\\paragraph{{${v} \\in {domain}$}}");
+        let names = names(module, equation);
+        let mut lines = Vec::new();
+        for (name, id) in &equation.lets {
+            lines.push((latex_name(name), definition(graph, *id, &names, name)?));
+        }
+        for (left, id) in [
+            (format!(r"\delta {v}"), equation.gradient),
+            (format!(r"\mathrm{{D}}{z}({v})"), equation.jacobian),
+            (format!(r"R_{{{v}}}"), equation.residual),
+            (format!(r"\mathcal{{H}}{v}"), equation.hessian),
+        ] {
+            permit(graph, id, &names, &left)?;
+            lines.push((left, latex(graph, id, &names)));
+        }
+        align(&mut out, &lines);
+    }
+    Ok(out)
+}
+
+fn definition(graph: &Graph, id: Id, names: &Names, name: &str) -> Result<String, TooLong> {
+    let names = names.without(id);
+    permit(graph, id, &names, name)?;
+    Ok(latex(graph, id, &names))
+}
+
+fn align(out: &mut String, lines: &[(String, String)]) {
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|(left, right)| format!("  {left} &= {right}"))
+        .collect();
+    let _ = writeln!(
+        out,
+        "\\begin{{align*}}\n{}\n\\end{{align*}}",
+        lines.join(" \\\\\n")
+    );
+}

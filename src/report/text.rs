@@ -1,0 +1,159 @@
+//! Equations as text: what `hbp derive` prints.
+
+use std::fmt::Write;
+
+use super::Setting;
+use super::json::structure;
+use super::naming::{
+    Body, TooLong, defined, functions, locals, loss_names, names, quantities, shape, written,
+};
+use super::steps::steps as write_steps;
+use crate::expr::{Facts, Module, Name};
+use crate::hbp::{Equation, Equations, Loss};
+
+/// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
+/// they were derived.
+///
+/// # Errors
+/// When an expression is too long to be written out.
+pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<String, TooLong> {
+    let mut out = forward(&equations.module)?;
+    out.push('\n');
+    out.push_str(&conventions(&equations.module, setting));
+    for equation in &equations.equations {
+        out.push('\n');
+        out.push_str(&variable(&equations.module, equation)?);
+        if steps && !equation.steps.is_empty() {
+            out.push('\n');
+            for line in write_steps(&equation.steps).lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The conventions, the same in every report.
+pub(crate) fn conventions(module: &Module, setting: Setting<'_>) -> String {
+    let z = &module.output.0;
+    let Setting { curvature, batch } = setting;
+    format!(
+        "conventions: vec stacks columns; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
+         grad(v) is δv, of the shape of v; hess(v) is ℋv = D {z}(v)' ℋ{z} D {z}(v) + resid(v), size v × size v;\n\
+         resid(v) is the Jacobian of v ↦ D {z}(v)' δ{z} with δ{z} held constant\n\
+         curvature: {curvature}; batch: {batch}\n"
+    )
+}
+
+/// The module as it would be written in a file, calls inlined.
+fn forward(module: &Module) -> Result<String, TooLong> {
+    let mut out = String::new();
+    let graph = &module.graph;
+    let names = locals(module);
+    for (name, definition) in functions(module) {
+        match definition {
+            None => writeln!(out, "fn {name}(t)"),
+            Some(Body {
+                argument,
+                value,
+                names,
+            }) => {
+                let value = written(graph, value, &names, &name)?;
+                writeln!(out, "fn {name}({argument}) = {value}")
+            }
+        }
+        .unwrap_or_default();
+    }
+    let declared = |name: &Name| {
+        let shape = shape(graph, name).map_or_else(String::new, ToString::to_string);
+        let facts = graph
+            .variables()
+            .get(name)
+            .map(|v| v.facts)
+            .unwrap_or_default();
+        format!("{name}: {shape}{}", described(facts))
+    };
+    let inputs: Vec<String> = module.inputs.iter().map(declared).collect();
+    let (z, value) = &module.output;
+    let shape = graph.shape(*value);
+    let _ = writeln!(
+        out,
+        "module {}({}) -> {z}: {shape} {{",
+        module.name,
+        inputs.join(", ")
+    );
+    for parameter in &module.parameters {
+        let _ = writeln!(out, "    param {}", declared(parameter));
+    }
+    for (name, id) in &module.locals {
+        let _ = writeln!(out, "    {name} = {}", defined(graph, *id, &names, name)?);
+    }
+    // The output may be a local under another name.
+    let output = if names.get(*value).is_some() {
+        written(graph, *value, &names, z)?
+    } else {
+        defined(graph, *value, &names, z)?
+    };
+    let _ = writeln!(out, "    {z} = {output}\n}}");
+    Ok(out)
+}
+
+fn described(facts: Facts) -> String {
+    let words = [
+        (facts.symmetric, " symmetric"),
+        (facts.diagonal, " diagonal"),
+        (facts.positive_definite, " positive-definite"),
+        (facts.distribution, " distribution"),
+    ];
+    words
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, word)| *word)
+        .collect()
+}
+
+/// The equations of one variable, aligned at their `=`.
+fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, equation);
+    let shape = shape(graph, &equation.variable).map_or_else(String::new, ToString::to_string);
+    let form = structure(equation.structure);
+    let mut out = format!("{}: {shape}    block: {form}\n", equation.variable);
+    for (name, id) in &equation.lets {
+        let _ = writeln!(
+            out,
+            "    let {name} = {}",
+            defined(graph, *id, &names, name)?
+        );
+    }
+    let quantities = quantities(module, equation);
+    let width = quantities
+        .iter()
+        .map(|(what, _)| what.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (what, id) in quantities {
+        let value = written(graph, id, &names, &what)?;
+        let _ = writeln!(out, "    {what:width$} = {value}");
+    }
+    if let Some(loss) = &equation.loss {
+        out.push_str(&as_loss(module, equation, loss)?);
+    }
+    Ok(out)
+}
+
+/// What a scalar module is when it is the loss itself.
+fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = loss_names(module, loss);
+    let (v, z) = (&equation.variable, &module.output.0);
+    let mut out = format!("    as the loss, grad({z}) = 1 and hess({z}) = 0:\n");
+    for (name, id) in &loss.lets {
+        let _ = writeln!(out, "        let {name} = {}", defined(graph, *id, &names, name)?);
+    }
+    for (what, id) in [("grad", loss.gradient), ("hess", loss.hessian)] {
+        let what = format!("{what}({v})");
+        let _ = writeln!(out, "        {what} = {}", written(graph, id, &names, &what)?);
+    }
+    Ok(out)
+}
