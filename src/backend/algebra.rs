@@ -61,7 +61,7 @@ impl<T: Element> MatrixRef<'_, T> {
     }
 
     fn is_finite(&self) -> bool {
-        self.data.iter().all(|x| x.is_finite())
+        self.data.iter().all(ComplexField::is_finite)
     }
 }
 

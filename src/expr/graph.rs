@@ -64,6 +64,18 @@ pub struct Facts {
     pub distribution: bool,
 }
 
+impl Facts {
+    /// What is known when both are.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            symmetric: self.symmetric || other.symmetric,
+            diagonal: self.diagonal || other.diagonal,
+            positive_definite: self.positive_definite || other.positive_definite,
+            distribution: self.distribution || other.distribution,
+        }
+    }
+}
+
 /// A declared variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {

@@ -87,11 +87,6 @@ impl<'a> Scope<'a> {
             })
     }
 
-    /// True when `name` is an elementwise function.
-    pub(super) fn is_elementwise(&self, name: &str) -> bool {
-        matches!(self.find(name), Some(Callable::Elementwise(..)))
-    }
-
     /// Every name that can be called.
     pub(super) fn names(&self) -> Vec<&'a str> {
         let mut names: Vec<&'a str> = Vec::new();

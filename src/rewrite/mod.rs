@@ -12,6 +12,7 @@ mod load;
 mod normalise;
 mod notation;
 mod phase;
+mod proof;
 mod simplify;
 
 pub use book::{BookError, Rule, RuleBook};
@@ -19,4 +20,5 @@ pub use check::{RuleCheck, check_book, check_rule};
 pub use extract::Style;
 pub(crate) use normalise::normalise;
 pub use phase::{Phase, PhaseReport};
+pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};

@@ -101,6 +101,16 @@ pub(crate) fn saturate(
     rules: &Rules,
     limits: (usize, usize),
 ) -> (Egraph, PhaseReport, BTreeSet<String>) {
+    saturate_until(egraph, rules, limits, None)
+}
+
+/// Like [`saturate`], but stops as soon as two classes are one.
+pub(crate) fn saturate_until(
+    egraph: Egraph,
+    rules: &Rules,
+    limits: (usize, usize),
+    goal: Option<(egg::Id, egg::Id)>,
+) -> (Egraph, PhaseReport, BTreeSet<String>) {
     let analysis = egraph.analysis.clone();
     let runner: Runner<ENode, Knowledge> = Runner::new(analysis)
         .with_egraph(egraph)
@@ -108,6 +118,12 @@ pub(crate) fn saturate(
         .with_node_limit(limits.1)
         .with_time_limit(std::time::Duration::from_secs(3600))
         .with_scheduler(SimpleScheduler)
+        .with_hook(move |runner| match goal {
+            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => {
+                Err("proved".into())
+            }
+            _ => Ok(()),
+        })
         .run(&rules.0);
     let report = PhaseReport {
         saturated: matches!(runner.stop_reason, Some(StopReason::Saturated)),

@@ -12,7 +12,7 @@ use super::expression::near;
 impl Builder<'_> {
     pub(super) fn call(&mut self, call: &Call, span: Span) -> Option<Id> {
         if let Some(known) = self.known.get(&span) {
-            return Some(*known);
+            return *known;
         }
         let name = &call.callee.name;
         if self.calls == Calls::Closed && &**name == "E" {

@@ -27,6 +27,7 @@ impl Builder<'_> {
     /// An expression read as a dimension.
     pub(super) fn dimension(&mut self, expr: &Expr) -> Option<Dimension> {
         match &expr.kind {
+            ExprKind::Name(name) if self.sizes.contains_key(name) => self.sizes.get(name).cloned(),
             ExprKind::Name(name) if self.dims.contains(name) => {
                 Some(Dimension::named(name.clone()))
             }
@@ -70,7 +71,7 @@ impl Builder<'_> {
                 }
                 Some(total)
             }
-            ExprKind::Power(base, PowerOp::Matrix, exponent) => {
+            ExprKind::Power(base, (PowerOp::Matrix, _), exponent) => {
                 let base = self.dimension(base)?;
                 let exponent = self.dimension(exponent)?.as_constant();
                 let Some(exponent) = exponent.filter(|e| *e <= u64::from(limits::DIMENSION_DEGREE))

@@ -10,7 +10,10 @@ mod function;
 mod inline;
 mod module;
 mod naming;
+mod network;
+mod node;
 mod operator;
+mod sizes;
 mod unify;
 
 use std::cell::Cell;
@@ -19,11 +22,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(super) use facts::{Seen, check_names, facts};
 pub(super) use function::functions;
 pub(super) use module::module;
+pub(super) use network::network;
 
 use super::limits;
 use super::scope::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::expr::{Dimension, Graph, Id, Name, Op, ShapeError};
+use crate::expr::{Dimension, Graph, Id, Name, Op, ShapeError, Sort};
 
 /// A name's value.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +69,12 @@ pub(super) struct Builder<'a> {
     pub(super) parameters: Vec<Name>,
     /// Names for the parameters of inlined calls, by the place of the call.
     pub(super) names: naming::Names,
-    /// Values of calls that were worked out elsewhere, by their place.
-    pub(super) known: HashMap<Span, Id>,
+    /// Values of calls that were worked out elsewhere, by their place; nothing when that failed.
+    pub(super) known: HashMap<Span, Option<Id>>,
     /// Sizes for dimensions of callees that nothing else determines.
     pub(super) sizes: BTreeMap<Name, Dimension>,
+    /// True when dimensions that only `--dims` can determine are passed over in silence.
+    pub(super) defer: bool,
     /// How many calls deep the expressions are.
     pub(super) depth: usize,
     pub(super) errors: Diagnostics,
@@ -91,6 +97,7 @@ impl<'a> Builder<'a> {
             names: naming::Names::default(),
             known: HashMap::new(),
             sizes: BTreeMap::new(),
+            defer: false,
             depth: 0,
             errors: Diagnostics::new(),
             budget,
@@ -120,7 +127,7 @@ impl<'a> Builder<'a> {
             .unwrap_or_else(|| "check the shapes of the operands".to_owned());
         let mut diagnostic = Diagnostic::new(Code::Shape, error.message, help).at(place, "");
         for operand in operands {
-            if let Some(shape) = self.graph[operand.id].sort.shape() {
+            if let Sort::Value(shape) = &self.graph[operand.id].sort {
                 diagnostic = diagnostic.at(operand.span, format!("{shape:?}"));
             }
         }
