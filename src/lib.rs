@@ -6,6 +6,7 @@ pub mod hbp;
 pub mod language;
 pub mod report;
 pub mod rewrite;
+pub mod calculus;
 pub mod backend;
 pub mod kernel;
 pub mod network;

@@ -93,6 +93,11 @@ impl Dimension {
         }
     }
 
+    /// Its terms: a product of names with exponents, and how often it occurs.
+    pub fn terms(&self) -> impl Iterator<Item = (&[(Name, u32)], u64)> {
+        self.0.iter().map(|(monomial, c)| (monomial.as_slice(), *c))
+    }
+
     /// The names it depends on, sorted, each once.
     pub fn names(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self

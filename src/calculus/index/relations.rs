@@ -1,0 +1,479 @@
+//! The relations between generators, each used in one direction: p · p⁻¹ = 1, A · A⁻¹ = I, a distribution sums to 1,
+//! and repeated subscripts go into a function's argument. Why the largest term of p is the one that is replaced: then
+//! every use makes the term smaller and the remainder is the same in whatever order the relations are used.
+
+use std::collections::BTreeMap;
+
+use num_traits::{One, Signed, Zero};
+
+use super::core::{Core, delta, scaled};
+use super::error::Outcome;
+use super::term::{Factor, Index, Kind, Power, Slot, Term};
+use crate::expr::Rational;
+
+/// What was found of a pattern in a term.
+#[derive(Clone, Default)]
+struct Match {
+    /// The factors used, by place, with the power that is taken from them.
+    used: Vec<(usize, Power)>,
+    /// The subscripts at the places of the pattern's indices.
+    places: BTreeMap<u32, Slot>,
+}
+
+/// A pattern: factors; which of their indices must be summed over in the match and stand nowhere else; and which may
+/// stand for anything. All others are the term's own.
+struct Pattern<'a> {
+    factors: Vec<&'a Factor>,
+    bound: Vec<u32>,
+    open: Vec<u32>,
+}
+
+impl Core<'_> {
+    /// Uses one relation on the term, if any applies.
+    pub(super) fn relate(&mut self, term: &Term) -> Outcome<Option<Vec<Term>>> {
+        for at in 0..term.factors.len() {
+            let factor = &term.factors[at];
+            let found = match &factor.head.kind {
+                Kind::Variable(name) | Kind::Diagonal(name) if self.facts(name).distribution => {
+                    sums_to_one(term, at)
+                }
+                Kind::Sum(_) if factor.power.is_negative() => self.reduce_sum(term, at)?,
+                Kind::Inverse(_) if factor.power.is_one() => {
+                    match self.reduce_inverse(term, at, false)? {
+                        None => self.reduce_inverse(term, at, true)?,
+                        found => found,
+                    }
+                }
+                _ => None,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A function whose subscripts share an index takes that into its argument.
+    pub(super) fn rebuild_repeated(&mut self, term: &Term) -> Outcome<Option<Vec<Term>>> {
+        let repeated = |f: &Factor| {
+            let ids: Vec<u32> = f.indices().map(|i| i.id).collect();
+            f.head.kind.lambda().is_some() && (1..ids.len()).any(|k| ids[..k].contains(&ids[k]))
+        };
+        let Some(at) = term.factors.iter().position(repeated) else {
+            return Ok(None);
+        };
+        let mut rest = term.clone();
+        let factor = rest.factors.remove(at);
+        let mut bodies = self.unfold(&factor);
+        for body in &mut bodies {
+            *body = self.simplify(std::mem::take(body))?;
+        }
+        let made = self.remake(&factor.head.kind, &bodies, factor.power)?;
+        self.product(&[rest], &made).map(Some)
+    }
+
+    /// The function of the given argument to a power.
+    pub(super) fn remake(
+        &mut self,
+        kind: &Kind,
+        bodies: &[Vec<Term>],
+        power: Power,
+    ) -> Outcome<Vec<Term>> {
+        let value = match kind {
+            Kind::Exp(_) => {
+                let power = Rational::new((*power.numer()).into(), (*power.denom()).into());
+                return self.exp(&scaled(&bodies[0], &power));
+            }
+            Kind::Sum(_) => return self.power(&bodies[0], power),
+            Kind::Log(_) => self.log(&bodies[0])?,
+            Kind::Apply(f, _) => self.apply(&f.name, f.order, &bodies[0])?,
+            Kind::Symbolic(_) => self.symbolic_power(&bodies[0], &bodies[1])?,
+            _ => Vec::new(),
+        };
+        self.power(&value, power)
+    }
+
+    /// t p^q with t divisible by the largest term of p = c m + rest: (t / (c m)) (p^(q+1) - rest p^q).
+    fn reduce_sum(&mut self, term: &Term, at: usize) -> Outcome<Option<Vec<Term>>> {
+        let factor = &term.factors[at];
+        let Some(body) = self.unfold(factor).into_iter().next() else {
+            return Ok(None);
+        };
+        let largest = largest(&body);
+        let mut chosen = match_term(term, at, &body[largest]).map(|m| (m, largest));
+        if chosen.is_none() {
+            chosen = lowest(term, at, &body);
+        }
+        let Some((found, leading)) = chosen else {
+            return Ok(None);
+        };
+        let mut rest = body;
+        let lead = rest.remove(leading);
+        let quotient = remove(term, &found, &[], &lead);
+        let mut raised = quotient.clone();
+        let place = raised
+            .factors
+            .iter()
+            .position(|f| f.head == factor.head && f.slots == factor.slots);
+        if let Some(place) = place {
+            raised.factors[place].power += Power::one();
+            if !raised.factors[place].power.is_negative() {
+                self.cancels(&factor.head);
+            }
+            if raised.factors[place].power.is_zero() {
+                raised.factors.remove(place);
+            }
+        }
+        let mut result = self.product(&[quotient], &scaled(&rest, &-Rational::one()))?;
+        result.push(raised);
+        Ok(Some(result))
+    }
+
+    /// Σ_q M[p,q] M⁻¹[q,s] = δ[p,s] with M's largest term found in the term; `left` is for Σ_q M⁻¹[s,q] M[q,p].
+    fn reduce_inverse(&mut self, term: &Term, at: usize, left: bool) -> Outcome<Option<Vec<Term>>> {
+        let factor = &term.factors[at];
+        let Some(matrix) = factor.head.kind.matrix().cloned() else {
+            return Ok(None);
+        };
+        let (near, far) = (usize::from(left), usize::from(!left));
+        let contracted = &factor.slots[near];
+        if contracted.iter().any(|i| !term.binds(i.id)) {
+            return Ok(None);
+        }
+        let tensor = self.open_matrix(&matrix);
+        // The subscript of M that meets the inverse, and the one that stays.
+        let (meets, stays) = if left {
+            (&tensor.row, &tensor.col)
+        } else {
+            (&tensor.col, &tensor.row)
+        };
+        let Some(fixed) = distribute(meets, contracted) else {
+            return Ok(None);
+        };
+        let leading = largest(&tensor.terms);
+        let lead = &tensor.terms[leading];
+        if lead.factors.iter().any(|f| f.head.kind == Kind::Delta) {
+            return Ok(None);
+        }
+        let open = stays.iter().map(|i| i.id).collect();
+        let Some(found) = match_open(term, at, lead, fixed, open) else {
+            return Ok(None);
+        };
+        let alone = |i: &Index| {
+            let others = term
+                .factors
+                .iter()
+                .enumerate()
+                .filter(|(k, _)| *k != at && !found.takes(*k, term));
+            others.into_iter().all(|(_, f)| !f.touches(i.id)) && !factor.slots[far].contains(i)
+        };
+        if !contracted.iter().all(alone) {
+            return Ok(None);
+        }
+        let mut outer = Slot::new();
+        for i in stays {
+            let Some(place) = found.places.get(&i.id) else {
+                return Ok(None);
+            };
+            outer.extend(place.iter().cloned());
+        }
+        if outer.iter().any(|i| contracted.contains(i)) {
+            return Ok(None);
+        }
+        let ids: Vec<u32> = contracted.iter().map(|i| i.id).collect();
+        let mut quotient = remove(term, &found, &ids, lead);
+        let inverse = quotient.factors.iter().position(|f| f == factor);
+        let Some(inverse) = inverse else {
+            return Ok(None);
+        };
+        quotient.factors.remove(inverse);
+        let mut rest = tensor.terms.clone();
+        rest.remove(leading);
+        let mut equal = quotient.clone();
+        equal
+            .factors
+            .push(delta(outer.clone(), factor.slots[far].clone()));
+        // The other terms of M stand where the first one stood, with a new contracted subscript.
+        for other in &mut rest {
+            for (i, place) in stays.iter().map(|i| (i, &found.places[&i.id])) {
+                other.substitute(i.id, place);
+            }
+            other.bound.extend(meets.iter().cloned());
+            let mut slots = factor.slots.clone();
+            slots[near] = meets.clone();
+            other.factors.push(Factor {
+                slots,
+                ..factor.clone()
+            });
+        }
+        let mut result = self.product(&[quotient], &scaled(&rest, &-Rational::one()))?;
+        result.push(equal);
+        Ok(Some(result))
+    }
+}
+
+impl Match {
+    /// True when the factor at `k` is wholly used.
+    fn takes(&self, k: usize, term: &Term) -> bool {
+        self.used
+            .iter()
+            .any(|(j, power)| *j == k && term.factors[k].power == *power)
+    }
+}
+
+/// Σ_k y[k] = 1 when k stands nowhere else.
+fn sums_to_one(term: &Term, at: usize) -> Option<Vec<Term>> {
+    let factor = &term.factors[at];
+    let ids: Vec<u32> = factor.indices().map(|i| i.id).collect();
+    let alone = |id: &u32| {
+        term.binds(*id)
+            && term
+                .factors
+                .iter()
+                .enumerate()
+                .all(|(k, f)| k == at || !f.touches(*id))
+    };
+    let distinct = (1..ids.len()).all(|k| !ids[..k].contains(&ids[k]));
+    if !factor.power.is_one() || !distinct || !ids.iter().all(alone) {
+        return None;
+    }
+    let mut rest = term.clone();
+    rest.factors.remove(at);
+    rest.bound.retain(|b| !ids.contains(&b.id));
+    Some(vec![rest])
+}
+
+/// The term of the highest degree, the last of them in the order of terms.
+fn largest(terms: &[Term]) -> usize {
+    let degree = |t: &Term| -> Power {
+        t.factors
+            .iter()
+            .filter(|f| !f.head.kind.is_unit())
+            .map(|f| f.power.abs())
+            .sum()
+    };
+    let key = |k: &usize| (degree(&terms[*k]), terms[*k].factors.clone());
+    (0..terms.len()).max_by_key(key).unwrap_or(0)
+}
+
+/// `meets` written over the subscript `contracted`: which part of it stands for each index.
+fn distribute(meets: &[Index], contracted: &[Index]) -> Option<BTreeMap<u32, Slot>> {
+    let mut places = BTreeMap::new();
+    let mut rest = contracted;
+    for i in meets {
+        let (place, after) = take(rest, i)?;
+        places.insert(i.id, place);
+        rest = after;
+    }
+    rest.is_empty().then_some(places)
+}
+
+/// The first indices whose sizes make up that of `i`.
+fn take<'s>(slot: &'s [Index], i: &Index) -> Option<(Slot, &'s [Index])> {
+    let mut size = crate::expr::Dimension::one();
+    for k in 1..=slot.len() {
+        size = size.times(&slot[k - 1].size);
+        if size == i.size {
+            return Some((Slot::from_iter(slot[..k].iter().cloned()), &slot[k..]));
+        }
+    }
+    None
+}
+
+/// Where p's only term without v divides a term with a negative power of v, it is the one to replace: the others
+/// raise the power of v.
+fn lowest(term: &Term, at: usize, body: &[Term]) -> Option<(Match, usize)> {
+    let generic = |f: &&Factor| {
+        f.power.is_negative() && !matches!(f.head.kind, Kind::Sum(_)) && !f.head.kind.is_unit()
+    };
+    for low in term.factors.iter().filter(generic) {
+        let same = |f: &&Factor| f.head == low.head && f.slots == low.slots;
+        let power = |t: &Term| {
+            t.factors
+                .iter()
+                .find(same)
+                .map(|f| f.power)
+                .unwrap_or_default()
+        };
+        let without: Vec<usize> = (0..body.len())
+            .filter(|&k| power(&body[k]).is_zero())
+            .collect();
+        if let [only] = without.as_slice()
+            && body.len() > 1
+            && body.iter().all(|t| !power(t).is_negative())
+        {
+            let constant = body[*only].factors.iter().all(|f| f.head.kind.is_unit());
+            let found = if constant {
+                Some(Match::default())
+            } else {
+                match_term(term, at, &body[*only])
+            };
+            if let Some(found) = found {
+                return Some((found, *only));
+            }
+        }
+    }
+    None
+}
+
+/// Finds the pattern's factors in the term, but for the factor at `except`. Units are not looked for.
+fn match_term(term: &Term, except: usize, pattern: &Term) -> Option<Match> {
+    match_open(term, except, pattern, BTreeMap::new(), Vec::new())
+}
+
+fn match_open(
+    term: &Term,
+    except: usize,
+    pattern: &Term,
+    places: BTreeMap<u32, Slot>,
+    open: Vec<u32>,
+) -> Option<Match> {
+    let factors: Vec<&Factor> = pattern
+        .factors
+        .iter()
+        .filter(|f| !f.head.kind.is_unit())
+        .collect();
+    if factors.is_empty() {
+        return None;
+    }
+    let bound: Vec<u32> = pattern.bound.iter().map(|b| b.id).collect();
+    let inner = Pattern {
+        factors,
+        bound,
+        open,
+    };
+    let found = Match {
+        used: Vec::new(),
+        places,
+    };
+    inner.search(term, except, &mut vec![false; inner.factors.len()], found)
+}
+
+impl Pattern<'_> {
+    fn search(&self, term: &Term, except: usize, done: &mut [bool], found: Match) -> Option<Match> {
+        // Factors at known indices first: they fix the others.
+        let known = |f: &Factor| {
+            f.indices()
+                .filter(|i| found.places.contains_key(&i.id))
+                .count()
+        };
+        let next = (0..self.factors.len())
+            .filter(|&k| !done[k])
+            .max_by_key(|&k| known(self.factors[k]));
+        let Some(next) = next else {
+            return self.is_closed(term, &found).then_some(found);
+        };
+        let wanted = self.factors[next];
+        done[next] = true;
+        for (k, factor) in term.factors.iter().enumerate() {
+            if k == except
+                || factor.head != wanted.head
+                || found.used.iter().any(|(j, _)| *j == k)
+                || !self.divides(wanted, factor)
+            {
+                continue;
+            }
+            for slots in wanted.arrangements() {
+                let mut longer = found.clone();
+                let fits = slots
+                    .iter()
+                    .zip(&factor.slots)
+                    .all(|(p, t)| self.place(p, t, &mut longer.places));
+                if fits {
+                    longer.used.push((k, wanted.power));
+                    if let Some(full) = self.search(term, except, done, longer) {
+                        return Some(full);
+                    }
+                }
+            }
+        }
+        done[next] = false;
+        None
+    }
+
+    fn divides(&self, wanted: &Factor, factor: &Factor) -> bool {
+        let (a, b) = (wanted.power, factor.power);
+        a == b
+            || (!wanted.indices().any(|i| self.bound.contains(&i.id))
+                && a.is_integer()
+                && b.is_integer()
+                && ((a.is_positive() && b > a) || (a.is_negative() && b < a)))
+    }
+
+    /// Matches a subscript; indices without a place must be free to take one.
+    fn place(&self, pattern: &[Index], slot: &[Index], places: &mut BTreeMap<u32, Slot>) -> bool {
+        let mut rest = slot;
+        for i in pattern {
+            if let Some(place) = places.get(&i.id) {
+                if !rest.starts_with(place) {
+                    return false;
+                }
+                rest = &rest[place.len()..];
+                continue;
+            }
+            if !self.bound.contains(&i.id) && !self.open.contains(&i.id) {
+                if rest.first() != Some(i) {
+                    return false;
+                }
+                rest = &rest[1..];
+                continue;
+            }
+            let Some((place, after)) = take(rest, i) else {
+                return false;
+            };
+            places.insert(i.id, place);
+            rest = after;
+        }
+        rest.is_empty()
+    }
+
+    /// The pattern's bound indices stand for distinct bound indices that stand nowhere else.
+    fn is_closed(&self, term: &Term, found: &Match) -> bool {
+        let mut seen: Vec<u32> = Vec::new();
+        for id in &self.bound {
+            for i in found.places.get(id).into_iter().flatten() {
+                let outside = term
+                    .factors
+                    .iter()
+                    .enumerate()
+                    .any(|(k, f)| !found.used.iter().any(|(j, _)| *j == k) && f.touches(i.id));
+                if outside || !term.binds(i.id) || seen.contains(&i.id) {
+                    return false;
+                }
+                seen.push(i.id);
+            }
+        }
+        // They may not stand for an index that is given either.
+        found
+            .places
+            .iter()
+            .filter(|(id, _)| !self.bound.contains(id))
+            .all(|(_, place)| place.iter().all(|i| !seen.contains(&i.id)))
+    }
+}
+
+/// The term without what was found and without the sums over it, divided by the pattern's number and units.
+fn remove(term: &Term, found: &Match, also: &[u32], pattern: &Term) -> Term {
+    let mut rest = term.clone();
+    for (k, power) in &found.used {
+        rest.factors[*k].power -= power;
+    }
+    rest.factors.retain(|f| !f.power.is_zero());
+    for unit in pattern.factors.iter().filter(|f| f.head.kind.is_unit()) {
+        rest.factors.push(Factor {
+            power: -unit.power,
+            ..unit.clone()
+        });
+    }
+    let gone: Vec<u32> = pattern
+        .bound
+        .iter()
+        .filter_map(|b| found.places.get(&b.id))
+        .flatten()
+        .map(|i| i.id)
+        .chain(also.iter().copied())
+        .collect();
+    rest.bound.retain(|b| !gone.contains(&b.id));
+    rest.coefficient /= &pattern.coefficient;
+    rest
+}
