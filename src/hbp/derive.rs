@@ -1,11 +1,12 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
 //! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
 use super::structure::structure_of;
-use super::{Equation, Equations};
+use super::steps::Steps;
+use super::{Equation, Equations, Loss};
 use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
@@ -69,7 +70,7 @@ pub fn derive(
 ) -> Result<Equations, DeriveError> {
     let mut module = module.clone();
     let wanted = wanted(&module, request)?;
-    let (gradient, hessian) = declare_output(&mut module);
+    let (gradient, hessian) = upstream(&mut module);
     tidy(&mut module).map_err(|e| failed(&module.output.0, e.into()))?;
     let mut equations = Vec::new();
     for name in wanted {
@@ -113,8 +114,8 @@ fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> 
     Ok(all.into_iter().filter(|n| names.contains(n)).collect())
 }
 
-/// Declares `grad(z)` and `hess(z)`: what the child sends back.
-fn declare_output(module: &mut Module) -> (Id, Id) {
+/// The nodes of `grad(z)` and `hess(z)`, what the child sends back; declared when they are not there yet.
+pub fn upstream(module: &mut Module) -> (Id, Id) {
     let (name, value) = &module.output;
     let shape = module.graph.shape(*value);
     let size = shape.size();
@@ -168,26 +169,111 @@ impl Problem<'_> {
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
         let (gradient, jacobian) = (first[0], first[1]);
+        let mut steps = Steps::new(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
+        steps.take(report, &["residual"]);
         // ℋv = J'ℋz J + R_v
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;
         let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
         let (residual, hessian) = (second[0], second[1]);
-        let lets = name_common_parts(module, hessian);
+        steps.take(report, &["residual", "hessian"]);
+        let loss = if graph.shape(z).is_scalar() {
+            Some(as_loss(module, (gradient, hessian), rewriter, style, report)?)
+        } else {
+            None
+        };
         Ok(Equation {
             variable: name.clone(),
             gradient,
             jacobian,
             residual,
             hessian,
-            lets,
+            lets: name_common_parts(module, hessian, Some(jacobian)),
             structure: structure_of(&module.graph, hessian),
-            steps: Vec::new(),
+            loss,
+            steps: steps.print(module, rewriter),
         })
     }
+}
+
+/// A scalar output may be the loss itself: then δ = 1 and ℋ = 0.
+fn as_loss(
+    module: &mut Module,
+    (gradient, hessian): (Id, Id),
+    rewriter: &Rewriter,
+    style: Style,
+    report: &mut Report,
+) -> Result<Loss, RewriteError> {
+    let from = module.graph.clone();
+    let (one, zero) = (module.graph.integer(1), module.graph.integer(0));
+    let output = &module.output.0;
+    let map = HashMap::from([
+        (Name::from(format!("grad({output})")), one),
+        (Name::from(format!("hess({output})")), zero),
+    ]);
+    let none = std::collections::BTreeMap::new();
+    let gradient = module.graph.import(&from, gradient, &map, &none)?;
+    let hessian = module.graph.import(&from, hessian, &map, &none)?;
+    let locals = module.locals.clone();
+    let explain = std::mem::replace(&mut report.explain, false);
+    let both =
+        rewriter.simplify(&mut module.graph, &[gradient, hessian], &locals, style, report)?;
+    report.explain = explain;
+    Ok(Loss {
+        gradient: both[0],
+        hessian: both[1],
+        lets: name_common_parts(module, both[1], None),
+        structure: structure_of(&module.graph, both[1]),
+    })
+}
+
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + D_v [D z(u)' δz], from the equations of u and v, which are
+/// those of `module`.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn cross_hessian(
+    module: &mut Module,
+    u: &Equation,
+    (v, of_v): (&Name, &Equation),
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let (_, hessian) = upstream(module);
+    let graph = &mut module.graph;
+    let variable = variable(graph, v);
+    let residual = graph.node(Op::Jacobian, &[u.gradient, variable])?;
+    let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
+    let left = graph.node(Op::Transpose, &[u.jacobian])?;
+    let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
+    let carried = graph.node(Op::Multiply, &[left, right])?;
+    let sum = graph.node(Op::Add, &[carried, residual])?;
+    simplified(module, sum, rewriter)
+}
+
+/// The Jacobian of any value of a module, such as a local, with respect to an input or parameter.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn jacobian_of(
+    module: &mut Module,
+    value: Id,
+    v: &Name,
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let variable = variable(&mut module.graph, v);
+    let jacobian = module.graph.node(Op::Jacobian, &[value, variable])?;
+    let graph = &mut module.graph;
+    let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
+    simplified(module, jacobian, rewriter)
+}
+
+fn simplified(module: &mut Module, id: Id, rewriter: &Rewriter) -> Result<Id, RewriteError> {
+    let locals = module.locals.clone();
+    let (graph, style) = (&mut module.graph, Style::Hadamard);
+    Ok(rewriter.simplify(graph, &[id], &locals, style, &mut Report::default())?[0])
 }
 
 /// The node of a declared variable, which may not occur in the forward map at all.

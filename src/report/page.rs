@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::Setting;
-use super::latex::{latex, latex_name, latex_shape};
-use super::naming::{TooLong, locals, names, permit, shape};
+use super::latex::{latex, latex_function, latex_name, latex_shape};
+use super::naming::{Body, TooLong, functions, locals, names, permit, shape};
 use crate::expr::{Graph, Id, Names};
 use crate::hbp::Equations;
 
@@ -28,6 +28,22 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
     );
     let forward = locals(module);
     let mut lines = Vec::new();
+    for (name, body) in functions(module) {
+        if let Some(Body {
+            argument,
+            value,
+            names,
+        }) = body
+        {
+            let left = format!(
+                r"{}\left({}\right)",
+                latex_function(&name),
+                latex_name(&argument)
+            );
+            permit(graph, value, &names, &name)?;
+            lines.push((left, latex(graph, value, &names)));
+        }
+    }
     for (name, id) in &module.locals {
         lines.push((latex_name(name), definition(graph, *id, &forward, name)?));
     }

@@ -81,6 +81,9 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("07_batch", include_str!("../../rules/07_batch.rules")),
 ];
 
+/// The variable that stands for the other terms when a rule on two terms works inside a longer sum.
+pub(crate) const RESERVED: &str = "?the-rest";
+
 impl RuleBook {
     /// The book inside the program.
     ///
@@ -230,7 +233,23 @@ fn parse_rule(
             .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
+    if matches!(lhs.last(), Some(ENodeOrVar::Var(_)) | None)
+        || (both_ways && matches!(rhs.last(), Some(ENodeOrVar::Var(_))))
+    {
+        return Err(fail(
+            line,
+            "starts from a bare variable, so it would apply everywhere".into(),
+            "a side that a rule starts from is an operation",
+        ));
+    }
     let bound = variables(&lhs);
+    if bound.iter().any(|v| v.to_string() == RESERVED) {
+        return Err(fail(
+            line,
+            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
+            "choose another name",
+        ));
+    }
     for v in variables(&rhs) {
         if !bound.contains(&v) {
             return Err(fail(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use egg::Language;
 
 use super::analysis::Egraph;
-use super::enode::{ENode, build};
+use super::enode::{ENode, Term, build};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// Which of two equal forms of a scaled congruence is preferred.
@@ -110,6 +110,14 @@ impl<'a> Extraction<'a> {
             stack.extend(choice.node.children().iter().map(|c| self.egraph.find(*c)));
         }
         found
+    }
+
+    /// The best form of a class as a term.
+    pub(crate) fn term(&self, class: egg::Id) -> Term {
+        let root = self.egraph.find(class);
+        self.choices[&root]
+            .node
+            .build_recexpr(|id| self.choices[&self.egraph.find(id)].node.clone())
     }
 
     /// Writes the best form of a class into a graph.

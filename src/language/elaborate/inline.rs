@@ -123,7 +123,7 @@ impl Builder<'_> {
                     Diagnostic::new(Code::Share, message, help).at(ident.span, "not a parameter"),
                 );
                 given.push(None);
-            } else if seen.define(ident, &mut self.errors) {
+            } else if seen.record(ident, "given", "remove one of the two", &mut self.errors) {
                 given.push(operand.map(|o| (ident.name.clone(), o)));
             } else {
                 given.push(None);

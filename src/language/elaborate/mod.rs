@@ -27,7 +27,7 @@ pub(super) use network::network;
 use super::limits;
 use super::scope::Scope;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::expr::{Dimension, Graph, Id, Name, Op, ShapeError};
+use crate::expr::{Dimension, Graph, Id, Name, Op, ShapeError, Sort};
 
 /// A name's value.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ impl<'a> Builder<'a> {
             .unwrap_or_else(|| "check the shapes of the operands".to_owned());
         let mut diagnostic = Diagnostic::new(Code::Shape, error.message, help).at(place, "");
         for operand in operands {
-            if let Some(shape) = self.graph[operand.id].sort.shape() {
+            if let Sort::Value(shape) = &self.graph[operand.id].sort {
                 diagnostic = diagnostic.at(operand.span, format!("{shape:?}"));
             }
         }

@@ -16,14 +16,14 @@ impl Builder<'_> {
     pub(super) fn bracket(&mut self, template: &Template, call: &Call) -> Option<Vec<Equation>> {
         let read: Vec<Option<Dimension>> = call.dims.iter().map(|d| self.dimension(d)).collect();
         if let Some(extra) = call.dims.get(template.dims.len()) {
-            let n = template.dims.len();
-            let plural = if n == 1 { "" } else { "s" };
-            let message = format!(
-                "`{}` takes {n} dimension{plural} in brackets",
-                call.callee.name
-            );
+            let taken = match template.dims.len() {
+                0 => "no dimensions".to_owned(),
+                1 => "one dimension".to_owned(),
+                n => format!("{n} dimensions"),
+            };
+            let message = format!("`{}` takes {taken} in brackets", call.callee.name);
             let help = format!("it is declared as `{}`", template.signature());
-            self.error(Diagnostic::new(Code::Call, message, help).at(extra.span, "one too many"));
+            self.error(Diagnostic::new(Code::Call, message, help).at(extra.span, "too many"));
             return None;
         }
         let equation = |((actual, expr), name): ((Option<Dimension>, &Expr), &Name)| {
@@ -86,7 +86,7 @@ impl Builder<'_> {
             );
             let flags: Vec<String> = unknown.iter().map(|n| format!("{n}=…")).collect();
             let help = format!(
-                "in a network give its size with `--dims {}`",
+                "give it a value whose size is written `{formal}`; in a network, `--dims {}`",
                 flags.join(",")
             );
             let diagnostic = Diagnostic::new(Code::Dimension, message, help).at(
@@ -204,7 +204,8 @@ impl Builder<'_> {
             if let Some((bound, by)) = solution.bound.get(&name)
                 && equations[*by].span != equation.span
             {
-                diagnostic = diagnostic.at(equations[*by].span, format!("so {name} = {bound}"));
+                diagnostic =
+                    diagnostic.at(equations[*by].span, format!("so its {name} is {bound}"));
             }
         }
         self.error(diagnostic);

@@ -96,7 +96,8 @@ fn primes<'a>() -> impl Parser<'a, Tokens<'a>, usize, Extra<'a>> + Clone {
 }
 
 fn operators<'a>(atom: Rule<'a, Expr>) -> impl Parser<'a, Tokens<'a>, Expr, Extra<'a>> + Clone {
-    let power = select! { Token::Caret => PowerOp::Matrix, Token::DotCaret => PowerOp::Entrywise };
+    let power = select! { Token::Caret => PowerOp::Matrix, Token::DotCaret => PowerOp::Entrywise }
+        .map_with(|op, e| (op, span(e.span())));
     let product = select! {
         Token::Star => ProductOp::Multiply,
         Token::Slash => ProductOp::Divide,

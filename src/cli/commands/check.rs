@@ -1,0 +1,11 @@
+//! `hbp check`.
+
+use crate::cli::Exit;
+use crate::cli::arguments::Check;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+
+/// Not connected to its floor yet.
+pub(super) fn run(_arguments: &Check, _output: &mut Output) -> Result<Exit, Failure> {
+    Err(Failure::unavailable("`hbp check`"))
+}
