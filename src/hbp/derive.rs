@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
-use super::structure::structure_of;
 use super::steps::Steps;
+use super::structure::structure_of;
 use super::{Equation, Equations, Loss};
 use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
@@ -181,7 +181,13 @@ impl Problem<'_> {
         let (residual, hessian) = (second[0], second[1]);
         steps.take(report, &["residual", "hessian"]);
         let loss = if graph.shape(z).is_scalar() {
-            Some(as_loss(module, (gradient, hessian), rewriter, style, report)?)
+            Some(as_loss(
+                module,
+                (gradient, hessian),
+                rewriter,
+                style,
+                report,
+            )?)
         } else {
             None
         };
@@ -219,8 +225,13 @@ fn as_loss(
     let hessian = module.graph.import(&from, hessian, &map, &none)?;
     let locals = module.locals.clone();
     let explain = std::mem::replace(&mut report.explain, false);
-    let both =
-        rewriter.simplify(&mut module.graph, &[gradient, hessian], &locals, style, report)?;
+    let both = rewriter.simplify(
+        &mut module.graph,
+        &[gradient, hessian],
+        &locals,
+        style,
+        report,
+    )?;
     report.explain = explain;
     Ok(Loss {
         gradient: both[0],

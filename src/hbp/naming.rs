@@ -10,7 +10,11 @@ use crate::expr::{Graph, Id, Module, Name, Names, Op, printed_size};
 const WORTH_A_NAME: u64 = 10;
 
 /// Names what `root` uses more than once, the Jacobian J, in an order in which each value uses earlier names only.
-pub(crate) fn name_common_parts(module: &Module, root: Id, jacobian: Option<Id>) -> Vec<(Name, Id)> {
+pub(crate) fn name_common_parts(
+    module: &Module,
+    root: Id,
+    jacobian: Option<Id>,
+) -> Vec<(Name, Id)> {
     let graph = &module.graph;
     let locals: Names = module
         .locals

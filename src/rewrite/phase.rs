@@ -119,9 +119,7 @@ pub(crate) fn saturate_until(
         .with_time_limit(std::time::Duration::from_secs(3600))
         .with_scheduler(SimpleScheduler)
         .with_hook(move |runner| match goal {
-            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => {
-                Err("proved".into())
-            }
+            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => Err("proved".into()),
             _ => Ok(()),
         })
         .run(&rules.0);
