@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json as value};
 
-use super::naming::{TooLong, defined, locals, names, quantities, shape, written};
-use crate::expr::{Dimension, Graph, Id, Name, Names};
-use crate::hbp::{Equation, Equations, Structure};
+use super::naming::{TooLong, defined, locals, loss_names, names, quantities, shape, written};
+use crate::expr::{Dimension, Graph, Id, Module, Name, Names};
+use crate::hbp::{Equation, Equations, Loss, Structure};
 
 /// The equations of one module as JSON.
 ///
@@ -87,12 +87,32 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
         .iter()
         .map(|(name, id)| definition(graph, name, *id, &names));
     object.insert("let".into(), lets.collect::<Result<Vec<_>, _>>()?.into());
+    if let Some(loss) = &equation.loss {
+        object.insert("loss".into(), as_loss(module, loss)?);
+    }
     let steps = equation.steps.iter().map(|step| {
         value!({
+            "of": step.of,
             "phase": step.phase, "rule": step.rule, "cites": step.cites,
             "before": step.before, "after": step.after,
         })
     });
     object.insert("steps".into(), steps.collect::<Vec<_>>().into());
     Ok(Value::Object(object))
+}
+
+/// What a scalar module is when it is the loss itself: δ = 1, ℋ = 0.
+fn as_loss(module: &Module, loss: &Loss) -> Result<Value, TooLong> {
+    let graph = &module.graph;
+    let names = loss_names(module, loss);
+    let lets = loss
+        .lets
+        .iter()
+        .map(|(name, id)| definition(graph, name, *id, &names));
+    Ok(value!({
+        "gradient": written(graph, loss.gradient, &names, "the gradient of the loss")?,
+        "hessian": written(graph, loss.hessian, &names, "the Hessian of the loss")?,
+        "structure": structure(loss.structure),
+        "let": lets.collect::<Result<Vec<_>, _>>()?,
+    }))
 }

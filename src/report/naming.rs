@@ -7,7 +7,7 @@ use crate::expr::{
     FunctionDefinition, Graph, Id, Module, Name, Names, Op, Shape, print, print_definition,
     printed_size,
 };
-use crate::hbp::Equation;
+use crate::hbp::{Equation, Loss};
 
 /// The longest expression a report writes.
 const LONGEST: u64 = 1_000_000;
@@ -43,6 +43,15 @@ fn add(names: &mut Names, graph: &Graph, name: &Name, id: Id) {
 pub(crate) fn names(module: &Module, equation: &Equation) -> Names {
     let mut names = locals(module);
     for (name, id) in &equation.lets {
+        add(&mut names, &module.graph, name, *id);
+    }
+    names
+}
+
+/// The names that may stand in a loss's gradient and Hessian.
+pub(crate) fn loss_names(module: &Module, loss: &Loss) -> Names {
+    let mut names = locals(module);
+    for (name, id) in &loss.lets {
         add(&mut names, &module.graph, name, *id);
     }
     names

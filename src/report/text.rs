@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use super::Setting;
 use super::json::structure;
-use super::naming::{Body, TooLong, defined, functions, locals, names, quantities, shape, written};
+use super::naming::{
+    Body, TooLong, defined, functions, locals, loss_names, names, quantities, shape, written,
+};
 use super::steps::steps as write_steps;
 use crate::expr::{Facts, Module, Name};
-use crate::hbp::{Equation, Equations};
+use crate::hbp::{Equation, Equations, Loss};
 
 /// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
 /// they were derived.
@@ -133,6 +135,33 @@ fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
     for (what, id) in quantities {
         let value = written(graph, id, &names, &what)?;
         let _ = writeln!(out, "    {what:width$} = {value}");
+    }
+    if let Some(loss) = &equation.loss {
+        out.push_str(&as_loss(module, equation, loss)?);
+    }
+    Ok(out)
+}
+
+/// What a scalar module is when it is the loss itself.
+fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = loss_names(module, loss);
+    let (v, z) = (&equation.variable, &module.output.0);
+    let mut out = format!("    as the loss, grad({z}) = 1 and hess({z}) = 0:\n");
+    for (name, id) in &loss.lets {
+        let _ = writeln!(
+            out,
+            "        let {name} = {}",
+            defined(graph, *id, &names, name)?
+        );
+    }
+    for (what, id) in [("grad", loss.gradient), ("hess", loss.hessian)] {
+        let what = format!("{what}({v})");
+        let _ = writeln!(
+            out,
+            "        {what} = {}",
+            written(graph, id, &names, &what)?
+        );
     }
     Ok(out)
 }

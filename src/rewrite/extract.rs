@@ -34,6 +34,7 @@ enum Form {
     Number,
     Sum,
     Product,
+    Entries,
     Congruence,
     Diag,
     Wide,
@@ -167,7 +168,7 @@ impl<'a> Extraction<'a> {
             let inner = &self.egraph[node.children[1]].data;
             // Around a scalar it is an outer product.
             if inner.shape().is_some_and(|s| s.is_scalar()) {
-                weight += 20;
+                weight += children[0].weight + 4;
             }
         }
         Some(Choice {
@@ -187,7 +188,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         _ => 0,
     };
     let tight = |i: usize| match children[i].form {
-        Form::Sum | Form::Product | Form::Congruence | Form::Number => 2,
+        Form::Sum | Form::Product | Form::Entries | Form::Congruence | Form::Number => 2,
         _ => 0,
     };
     let diagonal = |i: usize| u64::from(children[i].form == Form::Diag);
@@ -205,7 +206,8 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
             let digits = value.to_string().len() as u64;
             (digits, if digits > 1 { Form::Number } else { Form::Atom })
         }
-        Op::Dimension(_) | Op::Function(_) => (1, Form::Atom),
+        Op::Dimension(_) => (1, Form::Atom),
+        Op::Function(f) => (1 + u64::from(f.order), Form::Atom),
         Op::Add => (all + 1, Form::Sum),
         Op::Scale => (all + 1 + bracket(0) + bracket(1), Form::Product),
         Op::Multiply => {
@@ -220,7 +222,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
                 Form::Product,
             )
         }
-        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
+        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Entries),
         Op::Kronecker => (
             all + 3 + tight(0) + tight(1) + wide(0) / 2 + wide(1) / 2,
             Form::Wide,
@@ -228,6 +230,8 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         Op::Power => (all + 1 + tight(0), Form::Product),
         Op::Transpose => match children[0].form {
             Form::Wide => (all + 3, Form::Wide),
+            // `(a + b)'` reads better than `a' + b'`.
+            Form::Sum | Form::Entries => (all + 1, Form::Atom),
             _ => (all + 1 + tight(0), Form::Atom),
         },
         Op::Congruence => {

@@ -58,7 +58,7 @@ impl Phase {
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
             Self::Differentiate => (60, 20_000),
-            Self::Simplify => (12, 4_000),
+            Self::Simplify => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),
             Self::Batch => (20, 10_000),
