@@ -91,12 +91,7 @@ impl Point {
 
 impl Drawn {
     /// Draws values; nothing where the map has no finite values or derivatives.
-    pub(super) fn new(
-        equations: &Equations,
-        sizes: &Sizes,
-        seed: u64,
-        draw: Draw,
-    ) -> Option<Self> {
+    pub(super) fn new(equations: &Equations, sizes: &Sizes, seed: u64, draw: Draw) -> Option<Self> {
         let module = &equations.module;
         let graph = &module.graph;
         let mut environment = random_environment(graph, sizes, 1, seed, draw).ok()?;
@@ -110,7 +105,14 @@ impl Drawn {
         let mut witnesses = Vec::new();
         for equation in &equations.equations {
             let v = [equation.variable.clone()];
-            let found = witness(graph, module.output.1, &v, &environment, &delta, &hessian_value);
+            let found = witness(
+                graph,
+                module.output.1,
+                &v,
+                &environment,
+                &delta,
+                &hessian_value,
+            );
             witnesses.push(found.ok()?);
         }
         let drawn = Self {
@@ -177,7 +179,11 @@ impl Drawn {
         let (rows, cols) = self.environment.get(v)?.shape();
         let gradient = gradient.reshaped(rows, cols).ok()?;
         // ℋv = J'ℋz J + R
-        let congruence = transposed.times(&self.hessian).ok()?.times(&jacobian).ok()?;
+        let congruence = transposed
+            .times(&self.hessian)
+            .ok()?
+            .times(&jacobian)
+            .ok()?;
         let hessian = congruence.plus(&residual).ok()?;
         Some([gradient, jacobian, residual, hessian])
     }

@@ -1,5 +1,5 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
-//! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
+//! which expressions are asked for: δv = D z(v)' δz, `R_v` = D(δv)(v), ℋv = J'ℋz J + `R_v`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -266,7 +266,7 @@ fn as_loss(
     })
 }
 
-/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + D_v [D z(u)' δz], from the equations of u and v, which are
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + `D_v` [D z(u)' δz], from the equations of u and v, which are
 /// those of `module`.
 ///
 /// # Errors
