@@ -1,7 +1,8 @@
 //! The check: what is right agrees, what is wrong is found.
 
 use hbp::check::{
-    CheckOptions, CheckReport, Outcome, Quantity, Verdict, check_equations, check_file, check_module, text,
+    CheckOptions, CheckReport, Outcome, Quantity, Verdict, check_equations, check_file,
+    check_module, text,
 };
 use hbp::expr::{Module, Op};
 use hbp::hbp::{Equations, Request, derive};
@@ -18,7 +19,8 @@ fn module(text: &str) -> Module {
 }
 
 fn report(text: &str) -> CheckReport {
-    check_module(&module(text), &CheckOptions::default()).unwrap_or_else(|e| panic!("{text}: {e}; {}", e.help()))
+    check_module(&module(text), &CheckOptions::default())
+        .unwrap_or_else(|e| panic!("{text}: {e}; {}", e.help()))
 }
 
 const RIGHT: &[&str] = &[
@@ -37,14 +39,25 @@ const RIGHT: &[&str] = &[
 fn right_equations_agree() {
     for text in RIGHT {
         let report = report(text);
-        assert_eq!(report.outcome(), Outcome::Agree, "{}", hbp::check::text(&report));
+        assert_eq!(
+            report.outcome(),
+            Outcome::Agree,
+            "{}",
+            hbp::check::text(&report)
+        );
         assert!(report.points.len() >= 2, "{text}");
         let is_abstract = text.contains("phi");
         for check in report.variables.iter().flat_map(|v| &v.quantities) {
-            assert!(check.witness.is_some() && check.differences.is_some(), "{text}");
+            assert!(
+                check.witness.is_some() && check.differences.is_some(),
+                "{text}"
+            );
             assert_eq!(check.kernels.is_none(), is_abstract, "{text}");
         }
-        assert_eq!(report.notes.iter().any(|n| n.contains("`phi` is abstract")), is_abstract);
+        assert_eq!(
+            report.notes.iter().any(|n| n.contains("`phi` is abstract")),
+            is_abstract
+        );
     }
 }
 
@@ -56,12 +69,25 @@ fn the_index_core_decides_the_affine_map() {
     }
     let names: Vec<_> = report.variables.iter().map(|v| &*v.variable).collect();
     assert_eq!(names, ["x", "W", "b"]);
-    assert_eq!(report.points.iter().map(|s| (s["m"], s["n"])).collect::<Vec<_>>(), [(2, 3), (3, 4), (4, 2)]);
+    assert_eq!(
+        report
+            .points
+            .iter()
+            .map(|s| (s["m"], s["n"]))
+            .collect::<Vec<_>>(),
+        [(2, 3), (3, 4), (4, 2)]
+    );
 }
 
 fn equations() -> Equations {
     let module = module("module m(x: R[n]) -> z: R[m] { param W: R[m, n]\n z = sigmoid(W*x) }");
-    derive(&module, &Request::default(), Rewriter::embedded(), &mut Report::default()).unwrap()
+    derive(
+        &module,
+        &Request::default(),
+        Rewriter::embedded(),
+        &mut Report::default(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -83,9 +109,19 @@ fn wrong_equations_are_found() {
             *slot = graph.node(Op::Scale, &[factor, *slot]).unwrap();
             let report = check_equations(&wrong, &CheckOptions::default()).unwrap();
             assert_eq!(report.outcome(), Outcome::Differ, "{}", text(&report));
-            let found = report.variables[place].quantities.iter().find(|q| q.quantity == quantity).unwrap();
-            assert!(!found.agrees() && found.index != Verdict::Equal, "{}", text(&report));
-            assert!(text(&report).contains("WRONG") && text(&report).contains("a witness contradicts"));
+            let found = report.variables[place]
+                .quantities
+                .iter()
+                .find(|q| q.quantity == quantity)
+                .unwrap();
+            assert!(
+                !found.agrees() && found.index != Verdict::Equal,
+                "{}",
+                text(&report)
+            );
+            assert!(
+                text(&report).contains("WRONG") && text(&report).contains("a witness contradicts")
+            );
         }
     }
 }
@@ -94,17 +130,29 @@ fn wrong_equations_are_found() {
 fn a_map_without_values_is_said_to_have_none() {
     let report = report("module m(x: R[n]) -> z: R { z = log(0 - x'*x - 1) }");
     assert_eq!(report.outcome(), Outcome::NoPoint);
-    assert!(text(&report).contains("no valid point was found at n = 2"), "{}", text(&report));
+    assert!(
+        text(&report).contains("no valid point was found at n = 2"),
+        "{}",
+        text(&report)
+    );
 }
 
 #[test]
 fn fixed_sizes_become_names_when_they_are_large() {
-    let report = report("module m(x: R[784]) -> z: R[128] { param W: R[128, 784]\n z = tanh(W*x) + ones(128) }");
+    let report = report(
+        "module m(x: R[784]) -> z: R[128] { param W: R[128, 784]\n z = tanh(W*x) + ones(128) }",
+    );
     assert_eq!(report.outcome(), Outcome::Agree);
     assert!(text(&report).contains("784 as d784"), "{}", text(&report));
     let text = "module m(x: R[100]) -> z: R[4, 25] { z = reshape(x, 4, 25) }";
     let error = check_module(&module(text), &CheckOptions::default()).unwrap_err();
-    assert!(error.is_limit() && error.message().contains("`x` of the module `m` has 100 entries"), "{error}");
+    assert!(
+        error.is_limit()
+            && error
+                .message()
+                .contains("`x` of the module `m` has 100 entries"),
+        "{error}"
+    );
     assert!(error.help().contains("R[m, n]"));
 }
 
@@ -124,7 +172,13 @@ fn networks_are_checked_by_their_modules() {
 
 #[test]
 fn the_same_seed_gives_the_same_report() {
-    let options = CheckOptions { seed: 3, ..CheckOptions::default() };
-    let (first, second) = (check_module(&module(RIGHT[2]), &options), check_module(&module(RIGHT[2]), &options));
+    let options = CheckOptions {
+        seed: 3,
+        ..CheckOptions::default()
+    };
+    let (first, second) = (
+        check_module(&module(RIGHT[2]), &options),
+        check_module(&module(RIGHT[2]), &options),
+    );
     assert_eq!(text(&first.unwrap()), text(&second.unwrap()));
 }

@@ -66,7 +66,9 @@ pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
         };
         graph.define(name.clone(), function);
     }
-    let free = numbers.iter().all(|n| !taken.contains(format!("d{n}").as_str()));
+    let free = numbers
+        .iter()
+        .all(|n| !taken.contains(format!("d{n}").as_str()));
     if numbers.is_empty() || !free {
         return None;
     }

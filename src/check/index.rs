@@ -22,21 +22,24 @@ pub(super) fn judge(equations: &Equations, report: &mut CheckReport) {
     for equation in &equations.equations {
         let derived = derive(&module.graph, module.output.1, upstream, &equation.variable);
         for quantity in Quantity::ALL {
-            let verdict = derived.as_ref().map_err(ToString::to_string).and_then(|own| {
-                let own = match quantity {
-                    Quantity::Gradient => &own.gradient,
-                    Quantity::Jacobian => &own.jacobian,
-                    Quantity::Residual => &own.residual,
-                    Quantity::Hessian => &own.hessian,
-                };
-                let ours = normal_form(&module.graph, quantity.of(equation));
-                let ours = ours.map_err(|error| error.to_string())?;
-                Ok(if ours == *own {
-                    Verdict::Equal
-                } else {
-                    Verdict::Undecided
-                })
-            });
+            let verdict = derived
+                .as_ref()
+                .map_err(ToString::to_string)
+                .and_then(|own| {
+                    let own = match quantity {
+                        Quantity::Gradient => &own.gradient,
+                        Quantity::Jacobian => &own.jacobian,
+                        Quantity::Residual => &own.residual,
+                        Quantity::Hessian => &own.hessian,
+                    };
+                    let ours = normal_form(&module.graph, quantity.of(equation));
+                    let ours = ours.map_err(|error| error.to_string())?;
+                    Ok(if ours == *own {
+                        Verdict::Equal
+                    } else {
+                        Verdict::Undecided
+                    })
+                });
             let verdict = verdict.unwrap_or_else(Verdict::Unreached);
             report.judge(&equation.variable, quantity, verdict);
         }

@@ -145,7 +145,10 @@ impl CheckReport {
     }
 
     fn find(&mut self, variable: &Name, quantity: Quantity) -> Option<&mut QuantityCheck> {
-        let found = self.variables.iter_mut().find(|v| v.variable == *variable)?;
+        let found = self
+            .variables
+            .iter_mut()
+            .find(|v| v.variable == *variable)?;
         found.quantities.iter_mut().find(|q| q.quantity == quantity)
     }
 

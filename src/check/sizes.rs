@@ -45,15 +45,12 @@ fn too_large(module: &Module, sizes: &Sizes) -> Option<(Name, String)> {
         let variable = module.graph.variables().get(name)?;
         Some((name.clone(), variable.shape.clone()))
     });
-    let output = (
-        module.output.0.clone(),
-        module.graph.shape(module.output.1),
-    );
-    variables.chain([output]).find_map(|(name, shape)| {
-        match shape.size().evaluate(sizes) {
+    let output = (module.output.0.clone(), module.graph.shape(module.output.1));
+    variables
+        .chain([output])
+        .find_map(|(name, shape)| match shape.size().evaluate(sizes) {
             Some(entries) if entries <= ENTRIES => None,
             Some(entries) => Some((name, entries.to_string())),
             None => Some((name, "too many".to_owned())),
-        }
-    })
+        })
 }

@@ -15,7 +15,11 @@ pub fn text(report: &CheckReport) -> String {
         out,
         "seed {}; points at {}",
         report.seed,
-        if points.is_empty() { "no sizes".to_owned() } else { points.join("; ") }
+        if points.is_empty() {
+            "no sizes".to_owned()
+        } else {
+            points.join("; ")
+        }
     );
     let _ = writeln!(
         out,
@@ -58,7 +62,10 @@ pub fn text(report: &CheckReport) -> String {
         }
     }
     for reason in reasons {
-        let _ = writeln!(out, "note: the index core does not reach this module: {reason}");
+        let _ = writeln!(
+            out,
+            "note: the index core does not reach this module: {reason}"
+        );
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");
@@ -77,7 +84,10 @@ pub(super) fn written(sizes: &Sizes) -> String {
     if sizes.is_empty() {
         return "fixed sizes".into();
     }
-    let pairs: Vec<String> = sizes.iter().map(|(name, n)| format!("{name} = {n}")).collect();
+    let pairs: Vec<String> = sizes
+        .iter()
+        .map(|(name, n)| format!("{name} = {n}"))
+        .collect();
     pairs.join(", ")
 }
 
