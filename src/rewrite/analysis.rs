@@ -236,7 +236,11 @@ fn is_multiple_of_itself(egraph: &Egraph, id: egg::Id) -> bool {
     egraph[id].nodes.iter().any(|node| {
         node.op == Op::Scale
             && egraph.find(node.children[1]) == id
-            && egraph[node.children[0]].data.number.as_ref().is_some_and(|p| !p.is_one())
+            && egraph[node.children[0]]
+                .data
+                .number
+                .as_ref()
+                .is_some_and(|p| !p.is_one())
     })
 }
 

@@ -188,7 +188,11 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("had-diag", "(had (diag x) A)"),
     ("had-identity", "(had (eye #n) A)"),
     ("had-kron", "(had (kron A W) (kron B (scale 2 W)))"),
+    ("d-sqrt", "(apply sqrt' x)"),
+    ("had-columns-scaled", "(had A (mul (ones #n #1) (t x)))"),
+    ("had-rows-scaled", "(had A (mul x (ones #1 #n)))"),
     ("inv-inv", "(inv (inv A))"),
+    ("inv-mul", "(inv (mul A B))"),
     ("inv-kron", "(inv (kron A B))"),
     ("inv-scalar", "(inv s)"),
     (

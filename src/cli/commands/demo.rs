@@ -40,14 +40,22 @@ const SAMPLES: usize = 100;
 /// The tour.
 pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
     let rewriter = Rewriter::embedded();
-    let file = language::parse("composite.hbp", COMPOSITE)
+    let file =
+        language::parse("composite.hbp", COMPOSITE).map_err(|e| source::invalid(&e, output))?;
+    let module = file
+        .module("composite")
         .map_err(|e| source::invalid(&e, output))?;
-    let module = file.module("composite").map_err(|e| source::invalid(&e, output))?;
 
-    title(output, "1. Derive: an activation, then an affine map (S.11)")?;
+    title(
+        output,
+        "1. Derive: an activation, then an affine map (S.11)",
+    )?;
     let start = Instant::now();
     let equations = equations(&module, &Request::default(), rewriter, false, output)?;
-    let setting = Setting { curvature: "hessian", batch: "exact" };
+    let setting = Setting {
+        curvature: "hessian",
+        batch: "exact",
+    };
     let page = report::text(&equations, setting, false).map_err(|e| super::derive::too_long(&e))?;
     output.text(&page)?;
     cost(output, start)?;
@@ -74,22 +82,35 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
     }
     cost(output, start)?;
 
-    title(output, "3. Check: against hyper-dual numbers, differences, kernels and index notation")?;
+    title(
+        output,
+        "3. Check: against hyper-dual numbers, differences, kernels and index notation",
+    )?;
     let start = Instant::now();
-    let checked = check_module(&module, &CheckOptions::default()).map_err(|e| failed(&e, output))?;
+    let checked =
+        check_module(&module, &CheckOptions::default()).map_err(|e| failed(&e, output))?;
     output.text(&text(&checked))?;
     cost(output, start)?;
 
-    title(output, "4. Compile: a sigmoid network for the digits inside the program")?;
+    title(
+        output,
+        "4. Compile: a sigmoid network for the digits inside the program",
+    )?;
     let start = Instant::now();
     output.text(DIGITS)?;
     let digits = language::parse("digits.hbp", DIGITS).map_err(|e| source::invalid(&e, output))?;
     let options = RunOptions::default();
     let plan = plan_file(&digits, &options).map_err(|e| failed(&e, output))?;
-    output.line(&format!("{} lines of kernels: `hbp plan` prints them", plan.lines().count()))?;
+    output.line(&format!(
+        "{} lines of kernels: `hbp plan` prints them",
+        plan.lines().count()
+    ))?;
     cost(output, start)?;
 
-    title(output, &format!("5. Run: gradients and exact Hessian blocks on {SAMPLES} digits"))?;
+    title(
+        output,
+        &format!("5. Run: gradients and exact Hessian blocks on {SAMPLES} digits"),
+    )?;
     let start = Instant::now();
     let run = run_digits(SAMPLES, 0, &options).map_err(|e| failed(&e, output))?;
     output.line(&format!("mean loss {:.6}", run.loss))?;
@@ -108,7 +129,11 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
         run.run.preparation.derive, run.run.preparation.compile, run.run.execute
     ));
     cost(output, start)?;
-    Ok(if checked.outcome() == Outcome::Agree { Exit::Done } else { Exit::No })
+    Ok(if checked.outcome() == Outcome::Agree {
+        Exit::Done
+    } else {
+        Exit::No
+    })
 }
 
 fn title(output: &mut Output, text: &str) -> Result<(), Failure> {
@@ -118,6 +143,9 @@ fn title(output: &mut Output, text: &str) -> Result<(), Failure> {
 /// What a stage cost. Times differ from run to run, so they are no results.
 fn cost(output: &mut Output, start: Instant) -> Result<(), Failure> {
     output.finish()?;
-    output.note(&format!("  [{:.1} ms]", start.elapsed().as_secs_f64() * 1e3));
+    output.note(&format!(
+        "  [{:.1} ms]",
+        start.elapsed().as_secs_f64() * 1e3
+    ));
     Ok(())
 }

@@ -18,7 +18,10 @@ pub(super) fn options(
     let bad = |e: RunError| Failure::bad_input(e.message(), e.help());
     let curvature = word(&approximation.curvature).parse().map_err(bad)?;
     let batch = word(&approximation.batch).parse().map_err(bad)?;
-    let sizes = dims.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
+    let sizes = dims
+        .iter()
+        .map(|(name, size)| (name.as_str().into(), *size))
+        .collect();
     Ok(RunOptions {
         module: source.module.clone(),
         network: network.network.clone(),

@@ -30,11 +30,19 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     if !bad.is_empty() {
         output.note(&format!(
             "warning: {} not finite: {}",
-            if bad.len() == 1 { "one result is" } else { "some results are" },
+            if bad.len() == 1 {
+                "one result is"
+            } else {
+                "some results are"
+            },
             bad.join(", ")
         ));
     }
-    output.note(&format!("{} arrays written to {}", results.len(), arguments.out.display()));
+    output.note(&format!(
+        "{} arrays written to {}",
+        results.len(),
+        arguments.out.display()
+    ));
     Ok(Exit::Done)
 }
 
