@@ -6,6 +6,7 @@
 //! rule says must also hold where `not-scalar` or `not-column` does not: these two only give a direction.
 
 mod candidate;
+mod demands;
 #[cfg(test)]
 mod effect;
 #[cfg(test)]
