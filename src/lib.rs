@@ -1,6 +1,7 @@
 //! hbp, a compiler for curvature.
 pub mod backend;
 pub mod calculus;
+pub mod check;
 pub mod cli;
 pub mod data;
 pub mod diagnostic;

@@ -1,13 +1,15 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
-//! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
+//! which expressions are asked for: δv = D z(v)' δz, `R_v` = D(δv)(v), ℋv = J'ℋz J + `R_v`.
 
 use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
-use super::structure::structure_of;
 use super::steps::Steps;
+use super::structure::structure_of;
 use super::{Equation, Equations, Loss};
-use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
+use crate::expr::{
+    Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, ShapeError, Variable, print_definition,
+};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// What to derive.
@@ -33,10 +35,12 @@ pub enum DeriveError {
         known: String,
     },
     /// The rules could not derive it.
-    #[error("with respect to `{variable}`: {source}")]
+    #[error("with respect to `{variable}`: {source}{place}")]
     Rewrite {
         /// The input or parameter.
         variable: Name,
+        /// The definition that contains the operation, as in ", in `z = eigabs(A)`"; empty when unknown.
+        place: String,
         /// Why.
         source: RewriteError,
     },
@@ -71,7 +75,7 @@ pub fn derive(
     let mut module = module.clone();
     let wanted = wanted(&module, request)?;
     let (gradient, hessian) = upstream(&mut module);
-    tidy(&mut module).map_err(|e| failed(&module.output.0, e.into()))?;
+    tidy(&mut module).map_err(|e| failed(&module, &module.output.0, e.into()))?;
     let mut equations = Vec::new();
     for name in wanted {
         let at = Problem {
@@ -81,16 +85,37 @@ pub fn derive(
             gradient,
             hessian,
         };
-        equations.push(at.solve(&name, report).map_err(|e| failed(&name, e))?);
+        let equation = at.solve(&name, report);
+        equations.push(equation.map_err(|e| failed(&module, &name, e))?);
     }
     Ok(Equations { module, equations })
 }
 
-fn failed(variable: &Name, source: RewriteError) -> DeriveError {
+fn failed(module: &Module, variable: &Name, source: RewriteError) -> DeriveError {
+    let place = match &source {
+        RewriteError::NoRule { node, .. } => place(module, *node).unwrap_or_default(),
+        _ => String::new(),
+    };
     DeriveError::Rewrite {
         variable: variable.clone(),
+        place,
         source,
     }
+}
+
+/// The first definition of the module that contains a node.
+fn place(module: &Module, node: Id) -> Option<String> {
+    let names: Names = module
+        .locals
+        .iter()
+        .map(|(n, id)| (*id, n.clone()))
+        .collect();
+    let definitions = module.locals.iter().chain(std::iter::once(&module.output));
+    let (name, value) = definitions
+        .into_iter()
+        .find(|(_, value)| module.graph.topological(&[*value]).contains(&node))?;
+    let text = print_definition(&module.graph, *value, &names);
+    (text.len() < 500).then(|| format!(", in `{name} = {text}`"))
 }
 
 fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> {
@@ -181,7 +206,13 @@ impl Problem<'_> {
         let (residual, hessian) = (second[0], second[1]);
         steps.take(report, &["residual", "hessian"]);
         let loss = if graph.shape(z).is_scalar() {
-            Some(as_loss(module, (gradient, hessian), rewriter, style, report)?)
+            Some(as_loss(
+                module,
+                (gradient, hessian),
+                rewriter,
+                style,
+                report,
+            )?)
         } else {
             None
         };
@@ -219,8 +250,13 @@ fn as_loss(
     let hessian = module.graph.import(&from, hessian, &map, &none)?;
     let locals = module.locals.clone();
     let explain = std::mem::replace(&mut report.explain, false);
-    let both =
-        rewriter.simplify(&mut module.graph, &[gradient, hessian], &locals, style, report)?;
+    let both = rewriter.simplify(
+        &mut module.graph,
+        &[gradient, hessian],
+        &locals,
+        style,
+        report,
+    )?;
     report.explain = explain;
     Ok(Loss {
         gradient: both[0],
@@ -230,7 +266,7 @@ fn as_loss(
     })
 }
 
-/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + D_v [D z(u)' δz], from the equations of u and v, which are
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + `D_v` [D z(u)' δz], from the equations of u and v, which are
 /// those of `module`.
 ///
 /// # Errors

@@ -10,7 +10,11 @@ use crate::expr::{Graph, Id, Module, Name, Names, Op, printed_size};
 const WORTH_A_NAME: u64 = 10;
 
 /// Names what `root` uses more than once, the Jacobian J, in an order in which each value uses earlier names only.
-pub(crate) fn name_common_parts(module: &Module, root: Id, jacobian: Option<Id>) -> Vec<(Name, Id)> {
+pub(crate) fn name_common_parts(
+    module: &Module,
+    root: Id,
+    jacobian: Option<Id>,
+) -> Vec<(Name, Id)> {
     let graph = &module.graph;
     let locals: Names = module
         .locals
@@ -57,8 +61,15 @@ pub(crate) fn name_common_parts(module: &Module, root: Id, jacobian: Option<Id>)
 fn nameable(graph: &Graph, id: Id) -> bool {
     let node = &graph[id];
     match node.op {
-        Op::Number(_) | Op::Dimension(_) | Op::Function(_) | Op::Variable(_) => false,
-        Op::Eye | Op::Ones | Op::Zeros | Op::Commutation | Op::Transpose => false,
+        Op::Number(_)
+        | Op::Dimension(_)
+        | Op::Function(_)
+        | Op::Variable(_)
+        | Op::Eye
+        | Op::Ones
+        | Op::Zeros
+        | Op::Commutation
+        | Op::Transpose => false,
         // `1 / s` and `-a` are written as a quotient and a difference.
         Op::Power => graph
             .as_number(node.children[1])

@@ -19,7 +19,8 @@ impl Steps {
     /// Takes further steps out of a report.
     pub(crate) fn take(&mut self, report: &mut Report, of: &[&str]) {
         for (name, steps) in of.iter().zip(report.steps.drain(..)) {
-            self.0.extend(steps.into_iter().map(|step| ((*name).to_owned(), step)));
+            self.0
+                .extend(steps.into_iter().map(|step| ((*name).to_owned(), step)));
         }
     }
 
@@ -65,7 +66,10 @@ pub fn print_steps(
     of: &str,
     steps: &[Rewriting],
 ) -> Vec<Step> {
-    let steps = steps.iter().map(|step| (of.to_owned(), step.clone())).collect();
+    let steps = steps
+        .iter()
+        .map(|step| (of.to_owned(), step.clone()))
+        .collect();
     Steps(steps).print(module, rewriter)
 }
 
@@ -73,19 +77,24 @@ pub fn print_steps(
 const MAX_STEP: u64 = 4_000;
 
 /// Prints one step.
-fn print_step(
-    module: &Module,
-    rewriter: &Rewriter,
-    of: &str,
-    step: &Rewriting,
-) -> Option<Step> {
+fn print_step(module: &Module, rewriter: &Rewriter, of: &str, step: &Rewriting) -> Option<Step> {
     let graph = &module.graph;
-    let names: Names = module.locals.iter().map(|(name, id)| (*id, name.clone())).collect();
-    let text = |id: Id| {
-        (printed_size(graph, id, &names) <= MAX_STEP).then(|| print(graph, id, &names))
+    let names: Names = module
+        .locals
+        .iter()
+        .map(|(name, id)| (*id, name.clone()))
+        .collect();
+    let text =
+        |id: Id| (printed_size(graph, id, &names) <= MAX_STEP).then(|| print(graph, id, &names));
+    let cites = rewriter
+        .book()
+        .rule(&step.rule)
+        .map_or("algebra", |rule| rule.cites.as_str());
+    let direction = if step.backwards {
+        " (from right to left)"
+    } else {
+        ""
     };
-    let cites = rewriter.book().rule(&step.rule).map_or("algebra", |rule| rule.cites.as_str());
-    let direction = if step.backwards { " (from right to left)" } else { "" };
     Some(Step {
         of: of.to_owned(),
         phase: phase_name(step.phase).to_owned(),

@@ -104,8 +104,7 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
         let mut resolver = |module: &mut Module, query: &crate::language::Query| {
             resolve::resolve(module, query, rewriter, &mut derivations)
         };
-        parse_expression(file, module, source, text, names, &mut resolver)
-            .map_err(ClaimError::Text)
+        parse_expression(file, module, source, text, names, &mut resolver).map_err(ClaimError::Text)
     };
     for (name, text) in &claim.lets {
         let value = read(&mut module, name, text, &names)?;
@@ -115,11 +114,17 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
     let right = read(&mut module, "right side", &claim.right, &names)?;
     let (a, b) = (module.graph.shape(left), module.graph.shape(right));
     if a != b {
-        return Err(ClaimError::Shapes { left: a.to_string(), right: b.to_string() });
+        return Err(ClaimError::Shapes {
+            left: a.to_string(),
+            right: b.to_string(),
+        });
     }
-    let mut verdict = decide(&mut module, (left, right), claim.seed, rewriter)
-        .map_err(ClaimError::Rewrite)?;
-    if let Verdict::Proved { derivations: shown, .. } = &mut verdict {
+    let mut verdict =
+        decide(&mut module, (left, right), claim.seed, rewriter).map_err(ClaimError::Rewrite)?;
+    if let Verdict::Proved {
+        derivations: shown, ..
+    } = &mut verdict
+    {
         *shown = derivations;
     }
     Ok(verdict)
@@ -132,7 +137,10 @@ fn decide(
     rewriter: &Rewriter,
 ) -> Result<Verdict, RewriteError> {
     if left == right {
-        return Ok(Verdict::Proved { derivations: Vec::new(), steps: Vec::new() });
+        return Ok(Verdict::Proved {
+            derivations: Vec::new(),
+            steps: Vec::new(),
+        });
     }
     let numbers = refute::refute(&module.graph, left, right, seed);
     if let Some(counterexample) = numbers.counterexample {
@@ -140,34 +148,39 @@ fn decide(
     }
     if let Some(steps) = rewriter.prove(&mut module.graph, left, right)? {
         let steps = crate::hbp::print_steps(module, rewriter, "proof", &steps);
-        return Ok(Verdict::Proved { derivations: Vec::new(), steps });
+        return Ok(Verdict::Proved {
+            derivations: Vec::new(),
+            steps,
+        });
     }
     let reason = match crate::calculus::index::equal(&module.graph, left, right) {
         crate::calculus::index::Decision::Equal => {
-            return Ok(Verdict::SameIndexForm { form: form(module, left) });
+            return Ok(Verdict::SameIndexForm {
+                form: form(module, left),
+            });
         }
         crate::calculus::index::Decision::Different => {
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
-        crate::calculus::index::Decision::Undecided(reason) => reason.to_string(),
+        crate::calculus::index::Decision::Undecided(reason) => reason.clone(),
     };
     let agreement = match numbers.points {
         0 => "no point was found where both sides have a value".to_owned(),
         n => format!("both sides agree at {n} random points"),
     };
-    Ok(Verdict::Unknown { reason: format!("{agreement}; {reason}") })
+    Ok(Verdict::Unknown {
+        reason: format!("{agreement}; {reason}"),
+    })
 }
 
 /// The common normal form, or where that is too long, the left side.
 fn form(module: &Module, left: Id) -> String {
-    match crate::calculus::index::normal_form(&module.graph, left) {
-        Ok(form) => form.to_string(),
-        Err(_) => {
-            let names = crate::expr::Names::default();
-            match printed_size(&module.graph, left, &names) {
-                0..=2_000 => print(&module.graph, left, &names),
-                _ => String::new(),
-            }
-        }
+    if let Ok(form) = crate::calculus::index::normal_form(&module.graph, left) {
+        return form.to_string();
+    }
+    let names = crate::expr::Names::default();
+    match printed_size(&module.graph, left, &names) {
+        0..=2_000 => print(&module.graph, left, &names),
+        _ => String::new(),
     }
 }

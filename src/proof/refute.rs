@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::expr::{Draw, Environment, Graph, Id, Matrix, Name, Sizes, evaluate, random_environment};
+use crate::expr::{
+    Draw, Environment, Graph, Id, Matrix, Name, Sizes, evaluate, random_environment,
+};
 
 /// Numbers for which two expressions differ.
 #[derive(Clone, Debug)]
@@ -40,11 +42,20 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
     let mut points = 0;
     for attempt in 0..TRIES {
         let sizes = sizes(&names, attempt);
-        let draw = if attempt % 2 == 0 { Draw::Normal } else { Draw::Positive };
+        let draw = if attempt % 2 == 0 {
+            Draw::Normal
+        } else {
+            Draw::Positive
+        };
         let at = seed.wrapping_mul(1000).wrapping_add(attempt);
-        let Ok(environment) = random_environment(graph, &sizes, SAMPLES, at, draw) else { continue };
+        let Ok(environment) = random_environment(graph, &sizes, SAMPLES, at, draw) else {
+            continue;
+        };
         let environment = symmetric_upstream(graph, environment);
-        let values = (evaluate(graph, left, &environment), evaluate(graph, right, &environment));
+        let values = (
+            evaluate(graph, left, &environment),
+            evaluate(graph, right, &environment),
+        );
         let (Ok(a), Ok(b)) = values else { continue };
         let finite = |m: &Matrix<f64>| m.values().iter().all(|v| v.is_finite());
         if !finite(&a) || !finite(&b) || a.shape() != b.shape() {
@@ -59,18 +70,31 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
                 .into_iter()
                 .filter_map(|name| Some((name.clone(), environment.get(&name)?.clone())))
                 .collect();
-            let counterexample =
-                Counterexample { sizes, seed: at, entry, left: left_value, right: right_value, values };
-            return Numbers { counterexample: Some(counterexample), points };
+            let counterexample = Counterexample {
+                sizes,
+                seed: at,
+                entry,
+                left: left_value,
+                right: right_value,
+                values,
+            };
+            return Numbers {
+                counterexample: Some(counterexample),
+                points,
+            };
         }
     }
-    Numbers { counterexample: None, points }
+    Numbers {
+        counterexample: None,
+        points,
+    }
 }
 
 fn dimension_names(graph: &Graph) -> Vec<Name> {
     let shapes = graph.variables().values().map(|v| &v.shape);
-    let names: BTreeSet<Name> =
-        shapes.flat_map(|s| s.rows.names().into_iter().chain(s.cols.names())).collect();
+    let names: BTreeSet<Name> = shapes
+        .flat_map(|s| s.rows.names().into_iter().chain(s.cols.names()))
+        .collect();
     names.into_iter().collect()
 }
 
@@ -89,7 +113,11 @@ pub(crate) fn symmetric_upstream(
     graph: &Graph,
     mut environment: Environment<f64>,
 ) -> Environment<f64> {
-    for name in graph.variables().keys().filter(|name| name.starts_with("hess(")) {
+    for name in graph
+        .variables()
+        .keys()
+        .filter(|name| name.starts_with("hess("))
+    {
         for sample in &mut environment.samples {
             let Some(h) = sample.get(name) else { continue };
             if let Ok(sum) = h.plus(&h.transpose()) {
@@ -102,7 +130,11 @@ pub(crate) fn symmetric_upstream(
 
 /// The entry that differs most, if it differs by more than rounding explains.
 fn worst(a: &Matrix<f64>, b: &Matrix<f64>) -> Option<((usize, usize), f64, f64)> {
-    let scale = a.values().iter().chain(b.values()).fold(1e-3, |m: f64, v| m.max(v.abs()));
+    let scale = a
+        .values()
+        .iter()
+        .chain(b.values())
+        .fold(1e-3, |m: f64, v| m.max(v.abs()));
     let mut found = None;
     let mut largest = TOLERANCE * scale;
     for (k, (x, y)) in a.values().iter().zip(b.values()).enumerate() {

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Id, Module, Name};
-use crate::hbp::{Equation, Step, Request, cross_hessian, derive, jacobian_of, upstream};
+use crate::hbp::{Equation, Request, Step, cross_hessian, derive, jacobian_of, upstream};
 use crate::language::Query;
 use crate::rewrite::{Report, Rewriter, Style};
 
@@ -17,8 +17,12 @@ pub(crate) fn resolve(
 ) -> Result<Id, Diagnostics> {
     let mut equation = |module: &mut Module, v: &Name, of: &[&str]| {
         let equation = equation(module, v, rewriter)?;
-        let steps: Vec<Step> =
-            equation.steps.iter().filter(|s| of.contains(&s.of.as_str())).cloned().collect();
+        let steps: Vec<Step> = equation
+            .steps
+            .iter()
+            .filter(|s| of.contains(&s.of.as_str()))
+            .cloned()
+            .collect();
         derivations.push((v.to_string(), steps));
         Ok::<_, Diagnostics>(equation)
     };
@@ -38,7 +42,11 @@ pub(crate) fn resolve(
         }
         Query::Jacobian(z, v) if *z == output => Ok(equation(module, v, &["jacobian"])?.jacobian),
         Query::Jacobian(z, v) => {
-            let value = module.locals.iter().find(|(name, _)| name == z).map(|(_, id)| *id);
+            let value = module
+                .locals
+                .iter()
+                .find(|(name, _)| name == z)
+                .map(|(_, id)| *id);
             let value = value.ok_or_else(|| failed(&format!("`{z}` is no output or local")))?;
             jacobian_of(module, value, v, rewriter).map_err(|e| failed(&e.to_string()))
         }
@@ -46,14 +54,29 @@ pub(crate) fn resolve(
 }
 
 fn equation(module: &mut Module, v: &Name, rewriter: &Rewriter) -> Result<Equation, Diagnostics> {
-    let request = Request { wrt: Some(vec![v.clone()]), style: Style::default() };
-    let mut report = Report { explain: true, ..Report::default() };
-    let derived = derive(module, &request, rewriter, &mut report).map_err(|e| failed(&e.to_string()))?;
+    let request = Request {
+        wrt: Some(vec![v.clone()]),
+        style: Style::default(),
+    };
+    let mut report = Report {
+        explain: true,
+        ..Report::default()
+    };
+    let derived =
+        derive(module, &request, rewriter, &mut report).map_err(|e| failed(&e.to_string()))?;
     *module = derived.module;
-    derived.equations.into_iter().next().ok_or_else(|| failed("nothing was derived"))
+    derived
+        .equations
+        .into_iter()
+        .next()
+        .ok_or_else(|| failed("nothing was derived"))
 }
 
 fn failed(message: &str) -> Diagnostics {
     let help = "derivatives are taken with respect to inputs and parameters of the module";
-    Diagnostics::from(Diagnostic::new(Code::UnknownName, message.to_owned(), help.to_owned()))
+    Diagnostics::from(Diagnostic::new(
+        Code::UnknownName,
+        message.to_owned(),
+        help.to_owned(),
+    ))
 }

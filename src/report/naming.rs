@@ -7,7 +7,7 @@ use crate::expr::{
     FunctionDefinition, Graph, Id, Module, Name, Names, Op, Shape, print, print_definition,
     printed_size,
 };
-use crate::hbp::Equation;
+use crate::hbp::{Equation, Loss};
 
 /// The longest expression a report writes.
 const LONGEST: u64 = 1_000_000;
@@ -40,9 +40,9 @@ fn add(names: &mut Names, graph: &Graph, name: &Name, id: Id) {
 }
 
 /// The names that may stand in an equation: the locals', then its own `let`s'.
-pub(crate) fn names(module: &Module, equation: &Equation) -> Names {
+pub(crate) fn names(module: &Module, lets: &[(Name, Id)]) -> Names {
     let mut names = locals(module);
-    for (name, id) in &equation.lets {
+    for (name, id) in lets {
         add(&mut names, &module.graph, name, *id);
     }
     names
@@ -80,6 +80,15 @@ pub(crate) fn quantities(module: &Module, equation: &Equation) -> [(String, Id);
         (format!("jac({z}, {v})"), equation.jacobian),
         (format!("resid({v})"), equation.residual),
         (format!("hess({v})"), equation.hessian),
+    ]
+}
+
+/// The quantities of a variable when the module is itself the loss.
+pub(crate) fn loss_quantities(equation: &Equation, loss: &Loss) -> [(String, Id); 2] {
+    let v = &equation.variable;
+    [
+        (format!("grad({v})"), loss.gradient),
+        (format!("hess({v})"), loss.hessian),
     ]
 }
 

@@ -58,7 +58,7 @@ impl Phase {
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
             Self::Differentiate => (60, 20_000),
-            Self::Simplify => (12, 4_000),
+            Self::Simplify => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),
             Self::Batch => (20, 10_000),
@@ -116,12 +116,10 @@ pub(crate) fn saturate_until(
         .with_egraph(egraph)
         .with_iter_limit(limits.0)
         .with_node_limit(limits.1)
-        .with_time_limit(std::time::Duration::from_secs(3600))
+        .with_time_limit(std::time::Duration::from_hours(1))
         .with_scheduler(SimpleScheduler)
         .with_hook(move |runner| match goal {
-            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => {
-                Err("proved".into())
-            }
+            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => Err("proved".into()),
             _ => Ok(()),
         })
         .run(&rules.0);

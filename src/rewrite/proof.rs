@@ -27,7 +27,13 @@ pub struct Rewriting {
 impl Rewriting {
     /// The step that sorts a sum and collects like terms.
     pub(crate) fn collect_terms(phase: Phase, before: Id, after: Id) -> Self {
-        Self { phase, rule: "collect terms".into(), backwards: false, before, after }
+        Self {
+            phase,
+            rule: "collect terms".into(),
+            backwards: false,
+            before,
+            after,
+        }
     }
 }
 
@@ -48,7 +54,13 @@ pub(crate) fn explain(
         if let (Some(before), Some((rule, backwards))) = (before, rule_of(term))
             && before != after
         {
-            steps.push(Rewriting { phase, rule, backwards, before, after });
+            steps.push(Rewriting {
+                phase,
+                rule,
+                backwards,
+                before,
+                after,
+            });
         }
         before = Some(after);
     }
@@ -61,8 +73,11 @@ fn write(
     term: &FlatTerm<ENode>,
     locals: &[(Name, Id)],
 ) -> Result<Id, ShapeError> {
-    let children: Vec<Id> =
-        term.children.iter().map(|c| write(graph, c, locals)).collect::<Result<_, _>>()?;
+    let children: Vec<Id> = term
+        .children
+        .iter()
+        .map(|c| write(graph, c, locals))
+        .collect::<Result<_, _>>()?;
     build(graph, &term.node.op, &children, locals)
 }
 
@@ -78,7 +93,7 @@ fn rule_of(term: &FlatTerm<ENode>) -> Option<(String, bool)> {
     if let Some(rule) = term.backward_rule {
         return Some(strip(rule.to_string(), true));
     }
-    term.children.iter().find_map(|child| rule_of(child))
+    term.children.iter().find_map(rule_of)
 }
 
 impl Rewriter {
@@ -99,8 +114,7 @@ impl Rewriter {
         let all = Rules::of(self.book(), &phases);
         // The rules that only shorten come first: what they prove, they prove in few steps.
         for (rules, phase) in [(&simplify, Phase::Simplify), (&all, Phase::Definitions)] {
-            let mut egraph =
-                Egraph::new(Knowledge::new(graph, &[])).with_explanations_enabled();
+            let mut egraph = Egraph::new(Knowledge::new(graph, &[])).with_explanations_enabled();
             let (from, to) = (to_term(graph, left), to_term(graph, right));
             let (a, b) = (egraph.add_expr(&from), egraph.add_expr(&to));
             egraph.rebuild();

@@ -9,8 +9,8 @@ use super::book::RuleBook;
 use super::enode::{ENode, Term, nest, to_term};
 use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
-use super::proof::{Rewriting, explain};
 use super::phase::{Phase, PhaseReport, Rules, saturate};
+use super::proof::{Rewriting, explain};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// A rule book made ready to run, phase by phase.
@@ -243,7 +243,10 @@ impl Job<'_> {
         for (i, result) in results.iter_mut().enumerate() {
             let before = std::mem::replace(result, normalise(graph, *result)?);
             if report.explain && before != *result {
-                report.record(i, vec![Rewriting::collect_terms(self.phase, before, *result)]);
+                report.record(
+                    i,
+                    vec![Rewriting::collect_terms(self.phase, before, *result)],
+                );
             }
         }
         Ok(results)

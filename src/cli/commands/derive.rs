@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
         return Err(Failure::unavailable("--vec row"));
     }
     let modules = source::modules(&arguments.source, output)?;
-    let rewriter = source::rewriter(&arguments.book, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
     let style = match arguments.form {
         Form::Hadamard => Style::Hadamard,
         Form::Congruence => Style::Congruence,
@@ -35,7 +35,13 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     };
     let mut all = Vec::new();
     for module in &modules {
-        all.push(equations(module, &request, &rewriter, arguments.steps, output)?);
+        all.push(equations(
+            module,
+            &request,
+            &rewriter,
+            arguments.steps,
+            output,
+        )?);
     }
     output.text(&written(&all, arguments)?)?;
     Ok(Exit::Done)
@@ -49,7 +55,10 @@ pub(super) fn equations(
     explain: bool,
     output: &mut Output,
 ) -> Result<Equations, Failure> {
-    let mut report = Report { explain, ..Report::default() };
+    let mut report = Report {
+        explain,
+        ..Report::default()
+    };
     let equations =
         derive(module, request, rewriter, &mut report).map_err(|e| failed(module, &e))?;
     let stopped = report

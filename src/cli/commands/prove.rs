@@ -14,7 +14,7 @@ use crate::rewrite::Rewriter;
 /// Decides a claim and prints why.
 pub(super) fn run(arguments: &Prove, output: &mut Output) -> Result<Exit, Failure> {
     let file = source::file(&arguments.source.file, output)?;
-    let rewriter = source::rewriter(&arguments.book, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
     let modules = candidates(&file, arguments, output)?;
     let mut failures = Vec::new();
     for module in modules {
@@ -28,11 +28,7 @@ pub(super) fn run(arguments: &Prove, output: &mut Output) -> Result<Exit, Failur
     Err(refused(&failures, output))
 }
 
-fn candidates(
-    file: &File,
-    arguments: &Prove,
-    output: &mut Output,
-) -> Result<Vec<Module>, Failure> {
+fn candidates(file: &File, arguments: &Prove, output: &mut Output) -> Result<Vec<Module>, Failure> {
     let names = match &arguments.source.module {
         Some(name) => vec![Name::from(name.as_str())],
         None => file.modules(),
@@ -86,7 +82,9 @@ fn told(
             Ok(Exit::Done)
         }
         Verdict::SameIndexForm { form } => {
-            output.line(&format!("proved in `{module}`: both sides have one index form"))?;
+            output.line(&format!(
+                "proved in `{module}`: both sides have one index form"
+            ))?;
             output.line(&format!("  {form}"))?;
             Ok(Exit::Done)
         }
@@ -108,9 +106,15 @@ fn derivation(variable: &str, steps: &[Step]) -> String {
     let mut last: Option<&Step> = None;
     for step in steps {
         if last.is_none_or(|l| l.of != step.of || l.after != step.before) {
-            text += &format!("  {} with respect to {variable}:\n    {}\n", step.of, step.before);
+            text += &format!(
+                "  {} with respect to {variable}:\n    {}\n",
+                step.of, step.before
+            );
         }
-        text += &format!("  = {}\n      by {} [{}]\n", step.after, step.rule, step.cites);
+        text += &format!(
+            "  = {}\n      by {} [{}]\n",
+            step.after, step.rule, step.cites
+        );
         last = Some(step);
     }
     text
@@ -122,7 +126,10 @@ fn chain(steps: &[Step], left: &str, rewriter: &Rewriter) -> String {
     let mut text = format!("    {first}\n");
     for step in steps {
         let name = step.rule.trim_end_matches(" (from right to left)");
-        let words = rewriter.book().rule(name).map_or("", |rule| rule.words.as_str());
+        let words = rewriter
+            .book()
+            .rule(name)
+            .map_or("", |rule| rule.words.as_str());
         text += &format!("  = {}\n", step.after);
         text += &format!("      by {} [{}] {words}\n", step.rule, step.cites);
     }
@@ -141,7 +148,11 @@ fn shown(numbers: &Counterexample) -> String {
         numbers.left,
         numbers.right
     );
-    let sizes: Vec<String> = numbers.sizes.iter().map(|(n, s)| format!("{n} = {s}")).collect();
+    let sizes: Vec<String> = numbers
+        .sizes
+        .iter()
+        .map(|(n, s)| format!("{n} = {s}"))
+        .collect();
     if !sizes.is_empty() {
         text += &format!("  for {} (seed {})\n", sizes.join(", "), numbers.seed);
     }
@@ -173,9 +184,10 @@ fn refused(failures: &[ClaimError], output: &Output) -> Failure {
             format!("the left side is {left}, the right side {right}"),
             "two expressions can only be equal when their shapes are",
         ),
-        Some(ClaimError::Rewrite(error)) => {
-            Failure::limit(error, "prove a smaller claim, or name parts of the module by locals")
-        }
+        Some(ClaimError::Rewrite(error)) => Failure::limit(
+            error,
+            "prove a smaller claim, or name parts of the module by locals",
+        ),
         None => Failure::bad_input("there is no module", "define one"),
     }
 }
