@@ -185,10 +185,13 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("distribution-mean", "(mean p)"),
     ("exp-log", "(apply exp (apply log (softmax x)))"),
     ("had-column-outer", "(had (mul x (t u)) (mul y (t v)))"),
+    ("had-rows-scaled", "(had W (mul u (ones #1 #n)))"),
+    ("had-columns-scaled", "(had W (mul (ones #m #1) (t x)))"),
     ("had-diag", "(had (diag x) A)"),
     ("had-identity", "(had (eye #n) A)"),
     ("had-kron", "(had (kron A W) (kron B (scale 2 W)))"),
     ("inv-inv", "(inv (inv A))"),
+    ("inv-mul", "(inv (mul A B))"),
     ("inv-kron", "(inv (kron A B))"),
     ("inv-scalar", "(inv s)"),
     (

@@ -7,7 +7,7 @@ use std::fmt;
 use egg::Var;
 
 use super::super::analysis::{Egraph, Knowledge};
-use super::super::condition::{Condition, Test};
+use super::super::condition::Condition;
 use super::super::enode::to_term;
 use crate::expr::{
     Dimension, Facts, FunctionDefinition, Graph, Id, Name, Op, Rational, Role, Shape, ShapeError,
@@ -62,13 +62,7 @@ impl Candidate {
         }
     }
 
-    fn build(
-        &self,
-        graph: &mut Graph,
-        var: Var,
-        x: Option<Id>,
-        size: fn(u64) -> Dimension,
-    ) -> Result<Id, ShapeError> {
+    fn build(&self, graph: &mut Graph, var: Var, x: Option<Id>) -> Result<Id, ShapeError> {
         let name = var.to_string().trim_start_matches('?').to_owned();
         let (rows, cols, form) = match self {
             Self::Dimension(d) => return Ok(graph.dimension(size(*d))),
@@ -122,19 +116,10 @@ pub(super) fn build_all(
     graph: &mut Graph,
     assignment: &Assignment,
 ) -> Result<BTreeMap<Var, Id>, ShapeError> {
-    build_sized(graph, assignment, Dimension::constant)
-}
-
-/// The same with every size replaced.
-pub(super) fn build_sized(
-    graph: &mut Graph,
-    assignment: &Assignment,
-    size: fn(u64) -> Dimension,
-) -> Result<BTreeMap<Var, Id>, ShapeError> {
     let mut ids = BTreeMap::new();
     let mut x = None;
     for (var, candidate) in assignment {
-        let id = candidate.build(graph, *var, x, size)?;
+        let id = candidate.build(graph, *var, x)?;
         x = x.or(Some(id));
         ids.insert(*var, id);
     }
@@ -142,29 +127,8 @@ pub(super) fn build_sized(
 }
 
 /// Whether the conditions hold for values written in `graph`, with `root` in sight, by the very code that
-/// decides them when rules run. Conditions that only give a direction are left out.
+/// decides them when rules run.
 pub(super) fn conditions_hold<'a>(
-    conditions: impl IntoIterator<Item = &'a Condition>,
-    graph: &Graph,
-    root: Option<Id>,
-    ids: &BTreeMap<Var, Id>,
-) -> bool {
-    let required = conditions.into_iter().filter(|c| is_required(c));
-    all_hold(required, graph, root, ids)
-}
-
-/// Whether all conditions hold, those that only give a direction too.
-#[cfg(test)]
-pub(super) fn every_condition_holds(
-    conditions: &[Condition],
-    graph: &Graph,
-    root: Id,
-    ids: &BTreeMap<Var, Id>,
-) -> bool {
-    all_hold(conditions, graph, Some(root), ids)
-}
-
-fn all_hold<'a>(
     conditions: impl IntoIterator<Item = &'a Condition>,
     graph: &Graph,
     root: Option<Id>,
@@ -183,19 +147,27 @@ fn all_hold<'a>(
     conditions.into_iter().all(|c| c.holds(&egraph, &subst))
 }
 
-/// A size is known by name only and may turn out to be 1, so these two cannot make a rule true.
-fn is_required(condition: &Condition) -> bool {
-    !matches!(condition.test, Test::NotScalar | Test::NotColumn)
+/// The size that stands for a small number: 2 is m, 3 is n, 6 is m*n, and 1 is 1. Products are equal exactly
+/// when their numbers are, so shapes can be searched as numbers and used as names.
+pub(super) fn size(number: u64) -> Dimension {
+    let (mut rest, mut size) = (number, Dimension::one());
+    for (factor, name) in [(2, "m"), (3, "n")] {
+        while rest.is_multiple_of(factor) {
+            rest /= factor;
+            size = size.times(&Dimension::named(name));
+        }
+    }
+    size.times(&Dimension::constant(rest))
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dimension(d) => write!(f, "= {d}"),
+            Self::Dimension(d) => write!(f, "= {}", size(*d)),
             Self::Number(value) => write!(f, "= {value}"),
             Self::Function => write!(f, "a smooth function"),
             Self::Value(rows, cols, form) => {
-                write!(f, "{rows}×{cols}")?;
+                write!(f, "{}×{}", size(*rows), size(*cols))?;
                 let facts = form.facts;
                 for (word, said) in [
                     ("function of x", form.varies),
