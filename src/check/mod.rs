@@ -1,6 +1,6 @@
 //! Derived equations against witnesses that share nothing with the rules. Why four of them: hyper-dual numbers on the
-//! forward map judge the mathematics, differences of the derived gradient judge both, the index core judges the
-//! expressions themselves, and the kernels' numbers judge what is run.
+//! forward map judge the mathematics, central differences judge those, the index core judges the expressions
+//! themselves, and the kernels' numbers judge what is run.
 //!
 //! `point` draws values and computes every quantity in every way, `report` keeps the largest errors, `text` writes
 //! them. The sizes are small, so that the cost is bounded.

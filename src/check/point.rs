@@ -6,7 +6,7 @@ use super::report::Quantity;
 use super::{DIFFERENCE_TOLERANCE, TOLERANCE};
 use crate::backend::{Inputs, execute};
 use crate::expr::{
-    Draw, Environment, Id, Matrix, Name, Sizes, Witness, evaluate, finite_jacobian,
+    Draw, Environment, Id, Matrix, Name, Op, Sizes, Witness, evaluate, finite_jacobian,
     random_environment, witness,
 };
 use crate::hbp::{Equation, Equations, unfold};
@@ -167,12 +167,18 @@ impl Drawn {
         Point { errors }
     }
 
-    /// Gradient, Jacobian, residual and Hessian by differences: of the map, and of the derived gradient.
+    /// Gradient, Jacobian, residual and Hessian by differences of the map, and of its gradient by dual numbers: the
+    /// derived one may use facts of the variable that do not hold beside it.
     fn differences(&self, equations: &Equations, equation: &Equation) -> Option<[Matrix<f64>; 4]> {
         let module = &equations.module;
         let (graph, v) = (&module.graph, &equation.variable);
         let jacobian = finite_jacobian(graph, module.output.1, v, &self.environment).ok()?;
-        let residual = finite_jacobian(graph, equation.gradient, v, &self.environment).ok()?;
+        let mut graph = graph.clone();
+        let upstream = graph.variable(&format!("grad({})", module.output.0))?;
+        let variable = graph.variable(v)?;
+        let gradient = [module.output.1, upstream, variable];
+        let gradient = graph.node(Op::Backpropagate, &gradient).ok()?;
+        let residual = finite_jacobian(&graph, gradient, v, &self.environment).ok()?;
         let transposed = jacobian.transpose();
         let size = self.delta.values().len();
         let gradient = transposed.times(&self.delta.reshaped(size, 1).ok()?).ok()?;

@@ -188,17 +188,26 @@ impl Problem<'_> {
         let locals = module.locals.clone();
         let (graph, z) = (&mut module.graph, module.output.1);
         let v = variable(graph, name);
+        // A fact holds for the value, not for how it varies: until all derivatives are taken, none is used of v.
+        let facts = graph.replace_facts(name, Facts::default());
         // δv = D z(v)' δz, and D z(v)
         let backward = graph.node(Op::Backpropagate, &[z, gradient, v])?;
         let jacobian = graph.node(Op::Jacobian, &[z, v])?;
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
-        let (gradient, jacobian) = (first[0], first[1]);
+        let (mut gradient, mut jacobian) = (first[0], first[1]);
         let mut steps = Steps::new(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
         steps.take(report, &["residual"]);
+        graph.replace_facts(name, facts);
+        if facts != Facts::default() {
+            let first = [gradient, jacobian];
+            let first = rewriter.simplify(graph, &first, &locals, style, report)?;
+            (gradient, jacobian) = (first[0], first[1]);
+            steps.take(report, &["gradient", "jacobian"]);
+        }
         // ℋv = J'ℋz J + R_v
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;
@@ -273,16 +282,23 @@ fn as_loss(
 /// When an operation has no derivative rule.
 pub fn cross_hessian(
     module: &mut Module,
-    u: &Equation,
+    (u, of_u): (&Name, &Equation),
     (v, of_v): (&Name, &Equation),
     rewriter: &Rewriter,
 ) -> Result<Id, RewriteError> {
-    let (_, hessian) = upstream(module);
-    let graph = &mut module.graph;
-    let variable = variable(graph, v);
-    let residual = graph.node(Op::Jacobian, &[u.gradient, variable])?;
+    let (gradient, hessian) = upstream(module);
+    let (graph, z) = (&mut module.graph, module.output.1);
+    let (first, second) = (variable(graph, u), variable(graph, v));
+    // The gradient is derived anew: its simplified form may have used facts of v.
+    let facts = [u, v].map(|name| graph.replace_facts(name, Facts::default()));
+    let backward = graph.node(Op::Backpropagate, &[z, gradient, first])?;
+    let backward = rewriter.differentiate(graph, &[backward], &mut Report::default())?[0];
+    let residual = graph.node(Op::Jacobian, &[backward, second])?;
     let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
-    let left = graph.node(Op::Transpose, &[u.jacobian])?;
+    for (name, facts) in [u, v].into_iter().zip(facts) {
+        graph.replace_facts(name, facts);
+    }
+    let left = graph.node(Op::Transpose, &[of_u.jacobian])?;
     let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
     let carried = graph.node(Op::Multiply, &[left, right])?;
     let sum = graph.node(Op::Add, &[carried, residual])?;
@@ -299,10 +315,12 @@ pub fn jacobian_of(
     v: &Name,
     rewriter: &Rewriter,
 ) -> Result<Id, RewriteError> {
-    let variable = variable(&mut module.graph, v);
-    let jacobian = module.graph.node(Op::Jacobian, &[value, variable])?;
     let graph = &mut module.graph;
+    let variable = variable(graph, v);
+    let facts = graph.replace_facts(v, Facts::default());
+    let jacobian = graph.node(Op::Jacobian, &[value, variable])?;
     let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
+    graph.replace_facts(v, facts);
     simplified(module, jacobian, rewriter)
 }
 

@@ -189,7 +189,8 @@ impl egg::Analysis<ENode> for Knowledge {
 
 /// The literal that a class is known to equal: a number, a dimension, zeros or an identity.
 fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
-    let fact = egraph[id].data.clone();
+    let mut fact = egraph[id].data.clone();
+    fact.zero |= is_multiple_of_itself(egraph, id);
     match &fact.sort {
         Sort::Function => {
             let prime = egraph[id].nodes.iter().find(|n| n.op == Op::Prime)?;
@@ -227,6 +228,16 @@ fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
         return Some(ENode::new(Op::Eye, &[n]));
     }
     None
+}
+
+/// x = p x with p ≠ 1 says that x is zero. Such a class would otherwise be multiplied by p for ever.
+fn is_multiple_of_itself(egraph: &Egraph, id: egg::Id) -> bool {
+    let id = egraph.find(id);
+    egraph[id].nodes.iter().any(|node| {
+        node.op == Op::Scale
+            && egraph.find(node.children[1]) == id
+            && egraph[node.children[0]].data.number.as_ref().is_some_and(|p| !p.is_one())
+    })
 }
 
 /// The facts of an operation from the facts of its operands.
