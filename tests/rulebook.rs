@@ -56,7 +56,7 @@ fn a_refusal_shows_shapes_data_and_both_values() {
     assert_eq!(first, check_book(&book), "the same book, the same answer");
     let why = first[0].failure.clone().expect("refused");
     assert!(why.starts_with("left to right: with ?a "), "{why}");
-    for part in ["×", "data seed 1 (Normal)", "≠", "["] {
+    for part in ["×", "m = 2, n = 3, data seed 1 (Normal)", "≠", "["] {
         assert!(why.contains(part), "{why}");
     }
     let text = "rule nothing\n  (t ?a) => ?a\n  where row(?a), symmetric(?a), not-number(?a), is-one(?a)\n  cites MN 1.2\n";

@@ -234,42 +234,8 @@ fn parse_rule(
             .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
-    for start in [&lhs, &rhs].into_iter().take(1 + usize::from(both_ways)) {
-        can_start(start).map_err(|(message, help)| fail(line, message, help))?;
-    }
-    let bound = variables(&lhs);
-    if bound.iter().any(|v| v.to_string() == RESERVED) {
-        return Err(fail(
-            line,
-            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
-            "choose another name",
-        ));
-    }
-    for v in variables(&rhs) {
-        if !bound.contains(&v) {
-            return Err(fail(
-                line,
-                format!("`{v}` stands on the right side only"),
-                "every variable of the right side must occur on the left",
-            ));
-        }
-    }
-    if both_ways && variables(&rhs) != bound {
-        return Err(fail(
-            line,
-            "`<=>` with variables on one side only".into(),
-            "use `=>`",
-        ));
-    }
-    for condition in &conditions {
-        if let Some(v) = condition.variables().iter().find(|v| !bound.contains(v)) {
-            return Err(fail(
-                line,
-                format!("a condition names the unknown `{v}`"),
-                "name a variable of the left side",
-            ));
-        }
-    }
+    sides_agree(&lhs, &rhs, both_ways, &conditions)
+        .map_err(|(message, help)| fail(line, message, help))?;
     if phases.is_empty() {
         phases = Phase::of_chapter(chapter);
     }
@@ -288,8 +254,48 @@ fn parse_rule(
     })
 }
 
+/// What is wrong, and what would help.
+type Fault = (String, &'static str);
+
+/// Whether the sides of a rule and its conditions speak of the same variables, and can be used.
+fn sides_agree(
+    lhs: &PatternAst<ENode>,
+    rhs: &PatternAst<ENode>,
+    both_ways: bool,
+    conditions: &[Condition],
+) -> Result<(), Fault> {
+    can_start(lhs)?;
+    let (bound, result) = (variables(lhs), variables(rhs));
+    if let Some(v) = result.difference(&bound).next() {
+        return Err((
+            format!("`{v}` stands on the right side only"),
+            "every variable of the right side must occur on the left",
+        ));
+    }
+    if both_ways {
+        can_start(rhs)?;
+        if result != bound {
+            return Err(("`<=>` with variables on one side only".into(), "use `=>`"));
+        }
+    }
+    if bound.iter().any(|v| v.to_string() == RESERVED) {
+        return Err((
+            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
+            "choose another name",
+        ));
+    }
+    let mut named = conditions.iter().flat_map(Condition::variables);
+    if let Some(v) = named.find(|v| !bound.contains(v)) {
+        return Err((
+            format!("a condition names the unknown `{v}`"),
+            "name a variable of the left side",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a rule can find what `side` says in an e-graph.
-fn can_start(side: &PatternAst<ENode>) -> Result<(), (String, &'static str)> {
+fn can_start(side: &PatternAst<ENode>) -> Result<(), Fault> {
     if matches!(side.last(), Some(ENodeOrVar::Var(_)) | None) {
         return Err((
             "starts from a bare variable, so it would apply everywhere".into(),

@@ -1,11 +1,12 @@
 //! Verification of rules on numbers. Why: a wrong rule makes every equation above it wrong, and a rule that
 //! never applies says nothing, so each is tried on many shapes and data before anyone believes it.
 //!
-//! For every rule, small shapes are enumerated for its variables; where its left side is well shaped and its
-//! conditions hold, both sides must have one shape and one value. A named size may turn out to be 1, so what a
-//! rule says must also hold where `not-scalar` or `not-column` does not: these two only give a direction.
+//! For every rule, shapes with the sizes 1, m and n are tried for its variables; where its left side is well
+//! shaped and its conditions hold, both sides must have one shape, and one value for several m and n: a named
+//! size may turn out to be 1, so `not-scalar` gives a rule a direction but never makes it true.
 
 mod candidate;
+mod demands;
 #[cfg(test)]
 mod effect;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use egg::{
 use egg::{EGraph, ENodeOrVar, PatternAst, Subst};
 
 use super::analysis::{Egraph, Knowledge};
-use super::book::{Rule, RuleBook, variables};
+use super::book::{RESERVED, Rule, RuleBook, variables};
 use super::condition::Condition;
 use super::enode::ENode;
 use crate::expr::Op;
@@ -208,10 +208,10 @@ fn extend(rule: &Rule) -> Option<(PatternAst<ENode>, PatternAst<ENode>)> {
     if rule.name == "had-commutes" || rule.name == "had-associative" {
         return None;
     }
-    let rest: Var = "?the-rest".parse().ok()?;
+    let rest: Var = RESERVED.parse().ok()?;
     assert!(
         !variables(&rule.lhs).contains(&rest),
-        "`?the-rest` is reserved"
+        "`{RESERVED}` is reserved"
     );
     let mut lhs: PatternAst<ENode> = rule.lhs.iter().take(rule.lhs.len() - 1).cloned().collect();
     let tail = lhs.add(ENodeOrVar::Var(rest));

@@ -26,115 +26,118 @@ fn check(body: &str, line: usize, message: &str) {
     );
 }
 
+/// Bodies of a rule, with the line of the error and what its message says.
+const MALFORMED: &[(&str, usize, &str)] = &[
+    (
+        "  (frobnicate ?a) => ?a\n  cites algebra\n",
+        2,
+        "`frobnicate` is no operation",
+    ),
+    (
+        "  (t ?a) => ?b\n  cites algebra\n",
+        2,
+        "`?b` stands on the right side only",
+    ),
+    ("  (t (t ?a)) => ?a\n", 2, "cites nothing"),
+    (
+        "  (mul ?a) => ?a\n  cites algebra\n",
+        2,
+        "`mul` does not take 1 operands",
+    ),
+    (
+        "  (t ?a ?b) => ?a\n  cites algebra\n",
+        2,
+        "`t` does not take 2 operands",
+    ),
+    (
+        "  (add ?a ?b ?c) => ?a\n  cites algebra\n",
+        2,
+        "`add` does not take 3 operands",
+    ),
+    ("  (t (t ?a)) ?a\n  cites algebra\n", 2, "has no `=>`"),
+    ("  (t (t ?a) => ?a\n  cites algebra\n", 2, "ends early"),
+    ("  (t ?a)) => ?a\n  cites algebra\n", 2, "left over"),
+    ("  ) => ?a\n  cites algebra\n", 2, "has a `)` too many"),
+    ("  => ?a\n  cites algebra\n", 2, "ends early"),
+    ("  (t ?a) =>\n  cites algebra\n", 2, "ends early"),
+    (
+        "  () => ?a\n  cites algebra\n",
+        2,
+        "needs an operation after `(`",
+    ),
+    ("  (t ?a) => ?a => ?a\n  cites algebra\n", 2, "left over"),
+    ("  (t ?a) => 1/0\n  cites algebra\n", 2, "`1/0` is neither"),
+    ("  (t ?a) => ?\n  cites algebra\n", 2, "`?` is no variable"),
+    (
+        "  ?a => (t (t ?a))\n  cites algebra\n",
+        2,
+        "starts from a bare variable",
+    ),
+    (
+        "  (t (t ?a)) <=> ?a\n  cites algebra\n",
+        2,
+        "starts from a bare variable",
+    ),
+    (
+        "  (scale (size ?a) (mean ?a)) => (sum ?a)\n  cites algebra\n",
+        2,
+        "looks for `(size …)`",
+    ),
+    (
+        "  (t ?the-rest) => ?the-rest\n  cites algebra\n",
+        2,
+        "reserved",
+    ),
+    (
+        "  (mul ?a (inv ?a)) <=> (eye 3)\n  cites algebra\n",
+        2,
+        "variables on one side only",
+    ),
+    (
+        "  (t ?a) => ?a\n  where nice(?a)\n  cites algebra\n",
+        4,
+        "`nice` is no condition",
+    ),
+    (
+        "  (t ?a) => ?a\n  where nice\n  cites algebra\n",
+        4,
+        "`nice` is no condition",
+    ),
+    (
+        "  (t ?a) => ?a\n  where square(?a, ?a)\n  cites algebra\n",
+        4,
+        "takes 1 variables",
+    ),
+    (
+        "  (t ?a) => ?a\n  where constant(?a)\n  cites algebra\n",
+        4,
+        "takes 2 variables",
+    ),
+    (
+        "  (t ?a) => ?a\n  where square(a)\n  cites algebra\n",
+        4,
+        "`a` is no variable",
+    ),
+    (
+        "  (t ?a) => ?a\n  where square(?b)\n  cites algebra\n",
+        2,
+        "the unknown `?b`",
+    ),
+    (
+        "  (t ?a) => ?a\n  phase later\n  cites algebra\n",
+        4,
+        "`later` is no phase",
+    ),
+];
+
 #[test]
 fn malformed_rules_are_refused_with_their_place() {
+    for (body, line, message) in MALFORMED {
+        check(body, *line, message);
+    }
     let deep = "(t ".repeat(100) + "?a" + &")".repeat(100);
     let deep = format!("  {deep} => ?a\n  cites algebra\n");
-    for (body, line, message) in [
-        (
-            "  (frobnicate ?a) => ?a\n  cites algebra\n",
-            2,
-            "`frobnicate` is no operation",
-        ),
-        (
-            "  (t ?a) => ?b\n  cites algebra\n",
-            2,
-            "`?b` stands on the right side only",
-        ),
-        ("  (t (t ?a)) => ?a\n", 2, "cites nothing"),
-        (
-            "  (mul ?a) => ?a\n  cites algebra\n",
-            2,
-            "`mul` does not take 1 operands",
-        ),
-        (
-            "  (t ?a ?b) => ?a\n  cites algebra\n",
-            2,
-            "`t` does not take 2 operands",
-        ),
-        (
-            "  (add ?a ?b ?c) => ?a\n  cites algebra\n",
-            2,
-            "`add` does not take 3 operands",
-        ),
-        ("  (t (t ?a)) ?a\n  cites algebra\n", 2, "has no `=>`"),
-        ("  (t (t ?a) => ?a\n  cites algebra\n", 2, "ends early"),
-        ("  (t ?a)) => ?a\n  cites algebra\n", 2, "left over"),
-        ("  ) => ?a\n  cites algebra\n", 2, "has a `)` too many"),
-        ("  => ?a\n  cites algebra\n", 2, "ends early"),
-        ("  (t ?a) =>\n  cites algebra\n", 2, "ends early"),
-        (
-            "  () => ?a\n  cites algebra\n",
-            2,
-            "needs an operation after `(`",
-        ),
-        ("  (t ?a) => ?a => ?a\n  cites algebra\n", 2, "left over"),
-        ("  (t ?a) => 1/0\n  cites algebra\n", 2, "`1/0` is neither"),
-        ("  (t ?a) => ?\n  cites algebra\n", 2, "`?` is no variable"),
-        (
-            "  ?a => (t (t ?a))\n  cites algebra\n",
-            2,
-            "starts from a bare variable",
-        ),
-        (
-            "  (t (t ?a)) <=> ?a\n  cites algebra\n",
-            2,
-            "starts from a bare variable",
-        ),
-        (
-            "  (scale (size ?a) (mean ?a)) => (sum ?a)\n  cites algebra\n",
-            2,
-            "looks for `(size …)`",
-        ),
-        (
-            "  (t ?the-rest) => ?the-rest\n  cites algebra\n",
-            2,
-            "reserved",
-        ),
-        (
-            "  (mul ?a (inv ?a)) <=> (eye 3)\n  cites algebra\n",
-            2,
-            "variables on one side only",
-        ),
-        (
-            "  (t ?a) => ?a\n  where nice(?a)\n  cites algebra\n",
-            4,
-            "`nice` is no condition",
-        ),
-        (
-            "  (t ?a) => ?a\n  where nice\n  cites algebra\n",
-            4,
-            "`nice` is no condition",
-        ),
-        (
-            "  (t ?a) => ?a\n  where square(?a, ?a)\n  cites algebra\n",
-            4,
-            "takes 1 variables",
-        ),
-        (
-            "  (t ?a) => ?a\n  where constant(?a)\n  cites algebra\n",
-            4,
-            "takes 2 variables",
-        ),
-        (
-            "  (t ?a) => ?a\n  where square(a)\n  cites algebra\n",
-            4,
-            "`a` is no variable",
-        ),
-        (
-            "  (t ?a) => ?a\n  where square(?b)\n  cites algebra\n",
-            2,
-            "the unknown `?b`",
-        ),
-        (
-            "  (t ?a) => ?a\n  phase later\n  cites algebra\n",
-            4,
-            "`later` is no phase",
-        ),
-        (deep.as_str(), 2, "nested deeper than 64"),
-    ] {
-        check(body, line, message);
-    }
+    check(&deep, 2, "nested deeper than 64");
 }
 
 #[test]

@@ -185,6 +185,8 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("distribution-mean", "(mean p)"),
     ("exp-log", "(apply exp (apply log (softmax x)))"),
     ("had-column-outer", "(had (mul x (t u)) (mul y (t v)))"),
+    ("had-rows-scaled", "(had W (mul u (ones #1 #n)))"),
+    ("had-columns-scaled", "(had W (mul (ones #m #1) (t x)))"),
     ("had-diag", "(had (diag x) A)"),
     ("had-identity", "(had (eye #n) A)"),
     ("had-kron", "(had (kron A W) (kron B (scale 2 W)))"),

@@ -5,10 +5,10 @@ use super::super::analysis::{Egraph, Knowledge};
 use super::super::book::{Rule, RuleBook};
 use super::super::enode::to_term;
 use super::super::phase::{Rules, saturate};
-use super::candidate::{build_sized, every_condition_holds};
+use super::candidate::{build_all, conditions_hold};
 use super::instance::write_out;
 use super::search::Search;
-use crate::expr::{Dimension, Graph};
+use crate::expr::Graph;
 
 /// What running one rule does for one of its instances.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,19 +21,7 @@ enum Effect {
     Missed,
 }
 
-/// 2 becomes m, 3 becomes n, and 6 m*n: a module's sizes are names.
-fn symbolic(size: u64) -> Dimension {
-    let (mut rest, mut symbolic) = (size, Dimension::one());
-    for (factor, name) in [(2, "m"), (3, "n")] {
-        while rest.is_multiple_of(factor) {
-            rest /= factor;
-            symbolic = symbolic.times(&Dimension::named(name));
-        }
-    }
-    symbolic
-}
-
-/// Runs the rule alone on instances whose conditions hold, sizes of 1 taken seriously.
+/// Runs the rule alone on some of its instances.
 fn effects(rule: &Rule) -> Vec<Effect> {
     let book = RuleBook {
         rules: vec![rule.clone()],
@@ -46,9 +34,9 @@ fn effects(rule: &Rule) -> Vec<Effect> {
             continue;
         };
         let mut graph = Graph::default();
-        let ids = build_sized(&mut graph, &assignment, symbolic).unwrap();
+        let ids = build_all(&mut graph, &assignment).unwrap();
         let left = write_out(&mut graph, &rule.lhs, &ids).unwrap();
-        if !every_condition_holds(&rule.conditions, &graph, left, &ids) {
+        if !conditions_hold(&rule.conditions, &graph, Some(left), &ids) {
             continue;
         }
         let right = write_out(&mut graph, &rule.rhs, &ids).unwrap();

@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use super::super::book::Rule;
 use super::super::condition::Condition;
 use super::super::enode::ENode;
-use super::candidate::{Assignment, Candidate, Demands, build_all, conditions_hold};
+use super::candidate::{Assignment, Candidate, build_all, conditions_hold};
+use super::demands::Demands;
 use crate::expr::{Dimension, Graph, Op, Sort, infer};
 
 /// Candidates tried in one search, and in all searches of one rule.
