@@ -37,23 +37,6 @@ impl Core<'_> {
         self.simplify(total)
     }
 
-    /// The derivative of a tensor: its subscripts, then those of the variable's entry. `row` and `col` are split
-    /// where the terms ask for it.
-    pub(super) fn tensor_derivative(
-        &mut self,
-        terms: &[Term],
-        outer: (Slot, Slot),
-        variable: &Name,
-        entry: (&Slot, &Slot),
-    ) -> Outcome<Tensor> {
-        let terms = self.derivative(terms, variable, entry.0, entry.1)?;
-        self.settle(Tensor {
-            row: outer.0,
-            col: outer.1,
-            terms,
-        })
-    }
-
     fn factor_derivative(
         &mut self,
         factor: &Factor,

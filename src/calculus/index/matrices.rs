@@ -64,12 +64,10 @@ impl Core<'_> {
             };
             return Ok(on_diagonal(vector));
         }
-        let (mut common, _) = self.content(&a.terms, false)?;
-        common
-            .factors
-            .retain(|f| f.slots.iter().all(|s| s.is_empty()));
+        let number = numeric_content(&a.terms, false);
+        let closed = |f: &Factor| f.slots.iter().all(|s| s.is_empty());
+        let (common, rest) = self.common(&a.terms, number, closed)?;
         let share = self.power(&[common], -Power::one())?;
-        let rest = self.times(&share, &a.terms)?;
         let (row_size, col_size) = (range(&a.row), range(&a.col));
         let (matrix, flip, symmetric) = self.close_matrix(Tensor { terms: rest, ..a })?;
         let head = limited(Symbol::new(
