@@ -6,7 +6,7 @@ use num_traits::One;
 use super::core::{Core, Tensor, delta, scaled};
 use super::error::{IndexError, Outcome};
 use super::functions::integer;
-use super::lower::summed;
+use super::arrange::{summed};
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
 use crate::expr::{Function, Name, Rational};
 

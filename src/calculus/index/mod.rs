@@ -10,6 +10,7 @@
 //! The core knows neither rules nor e-graphs. Its weakness is that sums are multiplied out; every search has a limit
 //! ([`IndexError::Limit`]).
 
+mod arrange;
 mod convert;
 mod core;
 mod derive;
@@ -17,11 +18,13 @@ mod differentiate;
 mod display;
 mod error;
 mod evaluate;
+mod exponential;
 mod expression;
 mod functions;
 mod label;
 mod lambda;
 mod lower;
+mod matching;
 mod matrices;
 mod numeric;
 mod power;
