@@ -1,2 +1,7 @@
-//! The `hbp` program.
-fn main() {}
+//! The `hbp` program; everything is in `hbp::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hbp::cli::main()
+}

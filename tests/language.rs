@@ -1,38 +1,34 @@
-//! The language: good text becomes the right expressions, bad text the right messages.
+//! The language: good text becomes the right expressions, bad text the right messages, and nothing makes the
+//! parser panic.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "language/expression.rs"]
+mod expression;
+#[path = "language/message.rs"]
+mod message;
+#[path = "language/module.rs"]
+mod module;
+#[path = "language/network.rs"]
+mod network;
+#[path = "language/prelude.rs"]
+mod prelude;
+#[path = "language/query.rs"]
+mod query;
+#[path = "language/robust.rs"]
+mod robust;
 
 use hbp::diagnostic::Style;
-use hbp::expr::{Graph, Id, Op};
+use hbp::language::File;
 
-/// An expression in the notation of the rules.
-fn print(graph: &Graph, id: Id) -> String {
-    let node = &graph[id];
-    let head = match &node.op {
-        Op::Variable(name) => return name.to_string(),
-        Op::Number(value) => return value.to_string(),
-        Op::Dimension(d) => return format!("{d}"),
-        Op::Function(f) => return format!("{}{}", f.name, "'".repeat(f.order as usize)),
-        op => op.head().map_or("?", |(name, _)| name),
-    };
-    let children: Vec<String> = node.children.iter().map(|c| print(graph, *c)).collect();
-    format!("({head} {})", children.join(" "))
+/// A file without errors.
+fn parse(text: &str) -> File {
+    hbp::language::parse("test.hbp", text).unwrap_or_else(|e| panic!("{}", e.render(Style::PLAIN)))
 }
 
-#[test]
-fn straight() {
-    let text = "fn phi(t)\nfn swish(t) = t * sigmoid(t)\nmodule comp[m](x: R[n]) -> z: R[m] {\n y = phi(x)\n z = linear[m](y)\n}\nmodule gated[m](x: R[n]) -> z: R[m] {\n  param U: R[m, n]\n param V: R[m, n]\n param c: R[m]\n gate = swish(V*x + c) # hm\n z = (U*x) .* gate }\nmodule bad(x: R[n]) -> z: R[m] { z = x + linear[3](phi'(x), y); q = foo(x' * x'); module = 3 }";
-    match hbp::language::parse("a.hbp", text) {
-        Ok(file) => {
-            for name in file.modules() {
-                let m = file.module(&name).unwrap();
-                println!(
-                    "{name} {:?} {:?} {:?} {}",
-                    m.inputs,
-                    m.parameters,
-                    m.graph.functions(),
-                    print(&m.graph, m.output.1)
-                );
-            }
-        }
-        Err(e) => println!("{}", e.render(Style::PLAIN)),
-    }
+/// The messages of a text that is refused, one a line.
+fn errors(text: &str) -> String {
+    hbp::language::parse("test.hbp", text)
+        .expect_err(text)
+        .to_string()
 }

@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
+use hbp::diagnostic::Diagnostics;
 use hbp::expr::{
-    Dimension, Facts, Graph, Id, Names, Op, Role, Shape, Variable, print, print_definition,
-    print_sexpr, printed_size, size,
+    Dimension, Draw, Facts, Graph, Id, Module, Names, Op, Role, Shape, Variable, evaluate, print,
+    print_definition, print_sexpr, printed_size, random_environment, size,
 };
+use hbp::language::{self, Query};
 use proptest::prelude::*;
 use support::random::{choices, grow};
-use support::symbols::{build, graph};
+use support::symbols::{build, graph, symbols};
 
 fn check(sexpr: &str, expected: &str) {
     let mut g = graph();
@@ -54,6 +58,7 @@ fn expressions_read_as_a_mathematician_writes() {
         ("(had (pow y -2) (had x x))", "x .* x ./ y.^2"),
         ("(pow s 2)", "s^2"),
         ("(pow (scale -1 s) 2)", "(-s)^2"),
+        ("(pow (scale -1 (add s t)) 2)", "(-(s + t))^2"),
         ("(scale -1 (pow s 2))", "-s^2"),
         ("(pow s (scale -1 t))", "s^(-t)"),
         ("(pow x 2)", "x.^2"),
@@ -166,7 +171,88 @@ fn depth_and_sharing_are_no_danger() {
     assert_eq!(printed_size(&g, id, &names), u64::MAX);
 }
 
+/// Reads an expression over the names of [`graph`]; `phi` is abstract.
+fn read(module: &mut Module, text: &str) -> Result<Id, Diagnostics> {
+    let file = language::parse("test.hbp", "fn phi(t)").unwrap();
+    let mut resolve = |module: &mut Module, query: &Query| match query {
+        Query::Gradient(z) => Ok(module.graph.variable(&format!("grad({z})")).unwrap()),
+        Query::Hessian(z) => Ok(module.graph.variable(&format!("hess({z})")).unwrap()),
+        other => panic!("{other:?} is not asked for"),
+    };
+    language::parse_expression(&file, module, "text", text, &BTreeMap::new(), &mut resolve)
+}
+
+#[test]
+fn what_is_printed_reads_back_as_the_same_node() {
+    for sexpr in [
+        "(add (mul W x) dz)",
+        "(add x (scale -1 y))",
+        "(add x (scale -1 (mul A y)))",
+        "(scale 2 (add A B))",
+        "(scale s (add A B))",
+        "(scale (pow s -1) A)",
+        "(had x (pow y -1))",
+        "(pow s 2)",
+        "(pow (pow s 2) 3)",
+        "(pow x 1/2)",
+        "(pow x 1/3)",
+        "(pow x y)",
+        "(pow s (scale -1 t))",
+        "(kron (mul x (t x)) Hz)",
+        "(had (had x y) (mul A x))",
+        "(t (mul A B))",
+        "(inv (mul A B))",
+        "(apply phi'' (mul A x))",
+        "(mul (apply phi' x) (t (apply phi' x)))",
+        "(diag (had (apply phi'' x) (mul (t W) dz)))",
+        "(scale #n x)",
+        "(scale -1 x)",
+        "(zeros #m #n)",
+        "(ones #n #1)",
+        "(commutation #m #n)",
+        "(reshape W #n #m)",
+        "(mul (eye #n) x)",
+        "(E (mul x (t x)))",
+        "(apply sigmoid x)",
+        "(softmax x)",
+        "(logsumexp (vec A))",
+    ] {
+        let mut module = symbols();
+        let id = build(&mut module.graph, sexpr);
+        let text = print(&module.graph, id, &Names::default());
+        let back = read(&mut module, &text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        assert_eq!(
+            print_sexpr(&module.graph, back),
+            print_sexpr(&module.graph, id),
+            "{text}"
+        );
+        assert_eq!(back, id, "{text}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_value(choices in choices(), seed in 0..1000u64) {
+        let mut module = symbols();
+        let id = grow(&mut module.graph, &choices);
+        if printed_size(&module.graph, id, &Names::default()) > 5_000 {
+            return Ok(());
+        }
+        let text = print(&module.graph, id, &Names::default());
+        let back = read(&mut module, &text);
+        prop_assert!(back.is_ok(), "{}: {:?}", text, back);
+        let graph = &module.graph;
+        let sizes = [("m".into(), 2), ("n".into(), 3)].into();
+        let at = random_environment(graph, &sizes, 1, seed, Draw::Positive).unwrap();
+        let values = (evaluate(graph, id, &at), evaluate(graph, back.unwrap(), &at));
+        let (Ok(expected), Ok(found)) = values else { return Ok(()) };
+        let finite = expected.values().iter().all(|e| e.is_finite() && e.abs() < 1e9);
+        let scale = expected.values().iter().fold(1.0f64, |a, e| a.max(e.abs()));
+        for (e, f) in expected.values().iter().zip(found.values()) {
+            prop_assert!(!finite || (e - f).abs() <= 1e-6 * scale, "{text}: {e} became {f}");
+        }
+    }
+
     #[test]
     fn the_size_is_known_beforehand(choices in choices()) {
         let mut g = graph();

@@ -1,9 +1,7 @@
 //! Linear algebra behind a small trait, and nalgebra behind it. Why a trait: products and factorisations are most of the
 //! time of a pass, so a faster library must be able to take this one's place without touching anything else.
 
-use nalgebra::{
-    ComplexField, DMatrix, DMatrixView, DMatrixViewMut, Dyn, LU, SymmetricEigen,
-};
+use nalgebra::{ComplexField, DMatrix, DMatrixView, DMatrixViewMut, Dyn, LU, SymmetricEigen};
 
 use super::element::{Element, max};
 
@@ -63,7 +61,7 @@ impl<T: Element> MatrixRef<'_, T> {
     }
 
     fn is_finite(&self) -> bool {
-        self.data.iter().all(|x| x.is_finite())
+        self.data.iter().all(ComplexField::is_finite)
     }
 }
 
@@ -219,9 +217,16 @@ const SMALL: usize = 5;
 
 /// `out = left * right`. Below nalgebra's threshold column by column: its unpacked loop reads past the end of a left
 /// factor whose rows are not contiguous, so a stored transpose is multiplied by dot products instead.
-fn multiply<T: Element>(out: &mut DMatrixViewMut<'_, T>, left: MatrixRef<'_, T>, right: MatrixRef<'_, T>) {
+fn multiply<T: Element>(
+    out: &mut DMatrixViewMut<'_, T>,
+    left: MatrixRef<'_, T>,
+    right: MatrixRef<'_, T>,
+) {
     let (a, b) = (left.view(), right.view());
-    if [left.rows, left.cols, right.cols].iter().all(|n| *n > SMALL) {
+    if [left.rows, left.cols, right.cols]
+        .iter()
+        .all(|n| *n > SMALL)
+    {
         out.gemm(T::one(), &a, &b, T::zero());
         return;
     }

@@ -37,14 +37,17 @@ Examples:
   cat model.hbp | hbp derive - --format json")]
     Derive(Derive),
     /// Are two expressions over the names of a file equal? Prints the steps, or numbers that refute it.
-    #[command(disable_help_flag = true, after_help = "\
+    #[command(
+        disable_help_flag = true,
+        after_help = "\
 Examples:
   hbp prove examples/composite.hbp \"jac(z, x)\" \"W*diag(phi'(x))\"
   hbp prove examples/composite.hbp \"hess(x)\" \\
     \"(W'*hess(z)*W) .* (phi'(x)*phi'(x)') + diag(phi''(x) .* (W'*grad(z)))\"
   hbp prove examples/composite.hbp '-(a - b)' 'b - a'
 
-Exit codes: 0 proved · 1 refuted · 2 bad input · 3 unknown within the limits.")]
+Exit codes: 0 proved · 1 refuted · 2 bad input · 3 unknown within the limits."
+    )]
     Prove(Prove),
     /// Compare every derived equation with an independent derivation and with finite differences.
     #[command(after_help = "\
@@ -140,6 +143,9 @@ pub(super) struct Prove {
     /// The right side.
     #[arg(value_name = "RHS", allow_hyphen_values = true)]
     pub(super) right: String,
+    /// Name a value that both sides may use, as in --let 'D = diag(x)'; may be repeated.
+    #[arg(long = "let", value_name = "NAME = EXPR")]
+    pub(super) lets: Vec<String>,
     #[command(flatten)]
     pub(super) book: Book,
     #[command(flatten)]
@@ -182,6 +188,9 @@ pub(super) struct Run {
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(super) dtype: Dtype,
+    /// How a matrix becomes a vector in blocks of matrices.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) vec: Vectorisation,
     /// Sizes that the data do not bind, as in n=4,m=3.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub(super) dims: Vec<(String, usize)>,
@@ -224,8 +233,6 @@ pub(super) struct Rules {
     pub(super) check: bool,
     #[command(flatten)]
     pub(super) book: Book,
-    #[command(flatten)]
-    pub(super) chance: Chance,
 }
 
 #[derive(Args, Debug)]
@@ -354,7 +361,9 @@ pub(super) enum Dtype {
 
 /// The word of the command line for a choice.
 pub(super) fn word(choice: &impl ValueEnum) -> String {
-    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    choice
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Reads `n=4`.

@@ -10,6 +10,8 @@ use super::Exit;
 pub(super) enum Failure {
     /// Stdout is closed: nobody reads.
     Closed,
+    /// Messages already written out, about bad input.
+    Rendered(String),
     /// One message.
     Message {
         /// The exit code.
@@ -25,13 +27,21 @@ impl Failure {
     /// A file, data or a flag that cannot be used.
     pub(super) fn bad_input(message: impl Display, help: impl Display) -> Self {
         let (message, help) = (message.to_string(), help.to_string());
-        Self::Message { exit: Exit::BadInput, message, help }
+        Self::Message {
+            exit: Exit::BadInput,
+            message,
+            help,
+        }
     }
 
     /// A limit that was reached.
     pub(super) fn limit(message: impl Display, help: impl Display) -> Self {
         let (message, help) = (message.to_string(), help.to_string());
-        Self::Message { exit: Exit::Limit, message, help }
+        Self::Message {
+            exit: Exit::Limit,
+            message,
+            help,
+        }
     }
 
     /// Something the contract names and this version does not have.

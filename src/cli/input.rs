@@ -8,9 +8,6 @@ use std::path::Path;
 
 use super::failure::Failure;
 
-/// Bytes read from one file of text.
-pub(super) const TEXT_BYTES: u64 = 4 << 20;
-
 /// The name of a file in messages.
 pub(super) fn name(path: &Path) -> String {
     if path.as_os_str() == OsStr::new("-") {
@@ -47,16 +44,4 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
         ));
     }
     Ok(bytes)
-}
-
-/// Reads a file of text.
-pub(super) fn text(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(bytes(path, TEXT_BYTES)?).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
-        Failure::bad_input(
-            format!("{} is no UTF-8 text: byte {at}, on line {line}", name(path)),
-            "save it as UTF-8",
-        )
-    })
 }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod input;
 mod output;
+mod source;
 
 use std::process::ExitCode;
 
@@ -48,7 +49,11 @@ pub fn main() -> ExitCode {
 
 /// Help and version go to stdout and are no errors; wrong usage is bad input.
 fn usage(error: &clap::Error) -> Result<Exit, Failure> {
-    let exit = if error.use_stderr() { Exit::BadInput } else { Exit::Done };
+    let exit = if error.use_stderr() {
+        Exit::BadInput
+    } else {
+        Exit::Done
+    };
     match error.print() {
         Ok(()) => Ok(exit),
         Err(e) => Err(Failure::of_stdout(&e)),

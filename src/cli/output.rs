@@ -3,8 +3,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use super::failure::Failure;
 use super::Exit;
+use super::failure::Failure;
 
 /// The two streams of the program.
 pub(super) struct Output {
@@ -29,7 +29,9 @@ impl Output {
 
     /// Writes results.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        self.results.write_all(text.as_bytes()).map_err(|e| Failure::of_stdout(&e))
+        self.results
+            .write_all(text.as_bytes())
+            .map_err(|e| Failure::of_stdout(&e))
     }
 
     /// Writes a line of results.
@@ -51,11 +53,23 @@ impl Output {
 
     /// Says why there is no result, and with which code the program ends.
     pub(super) fn fail(&mut self, failure: &Failure) -> Exit {
-        let Failure::Message { exit, message, help } = failure else {
-            return Exit::Done;
+        let (exit, message, help) = match failure {
+            Failure::Closed => return Exit::Done,
+            Failure::Rendered(text) => {
+                self.note(text);
+                return Exit::BadInput;
+            }
+            Failure::Message {
+                exit,
+                message,
+                help,
+            } => (exit, message, help),
         };
-        let (error, advice) =
-            if self.colour { ("\x1b[1;31merror\x1b[0m", "\x1b[1;36mhelp\x1b[0m") } else { ("error", "help") };
+        let (error, advice) = if self.colour {
+            ("\x1b[1;31merror\x1b[0m", "\x1b[1;36mhelp\x1b[0m")
+        } else {
+            ("error", "help")
+        };
         self.note(&format!("{error}: {message}"));
         if !help.is_empty() {
             self.note(&format!("  {advice}: {help}"));

@@ -7,7 +7,7 @@ mod code;
 mod render;
 mod source;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 pub use code::Code;
@@ -91,11 +91,17 @@ impl std::error::Error for Diagnostic {}
 
 /// Many diagnostics at once, in the order of their places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    kept: Vec<Diagnostic>,
+    /// Those beyond [`Self::KEPT`] are only counted.
+    beyond: usize,
+}
 
 impl Diagnostics {
-    /// More than this many are counted, not shown.
+    /// So many are shown; of the others the number.
     pub const SHOWN: usize = 50;
+    /// So many are kept: a file with a mistake in each of a million lines must not fill the memory.
+    pub const KEPT: usize = 1000;
 
     /// None yet.
     pub fn new() -> Self {
@@ -104,32 +110,44 @@ impl Diagnostics {
 
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        if self.kept.len() < Self::KEPT {
+            self.kept.push(diagnostic);
+        } else {
+            self.beyond += 1;
+        }
     }
 
     /// Adds all of `others`.
     pub fn append(&mut self, others: Self) {
-        self.0.extend(others.0);
+        self.beyond += others.beyond;
+        for diagnostic in others.kept {
+            self.push(diagnostic);
+        }
+    }
+
+    /// Leaves out those that do not meet a condition.
+    pub fn retain(&mut self, condition: impl FnMut(&Diagnostic) -> bool) {
+        self.kept.retain(condition);
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.kept.len() + self.beyond
     }
 
     /// Each in turn.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.kept.iter()
     }
 
     /// Sets the source of those that have none yet.
     pub fn within(mut self, source: &Arc<Source>) -> Self {
-        for diagnostic in &mut self.0 {
+        for diagnostic in &mut self.kept {
             diagnostic.source.get_or_insert_with(|| Arc::clone(source));
         }
         self
@@ -142,8 +160,8 @@ impl Diagnostics {
                 .first()
                 .map_or((0, 0), |l| (l.span.start, l.span.end))
         };
-        self.0.sort_by_key(place);
-        self.0.dedup();
+        self.kept.sort_by_key(place);
+        self.kept.dedup();
         self
     }
 
@@ -162,13 +180,14 @@ impl Diagnostics {
     /// The text a user sees: the first [`Self::SHOWN`] in full, and the number of the others.
     pub fn render(&self, style: Style) -> String {
         let mut text: String = self
-            .0
+            .kept
             .iter()
             .take(Self::SHOWN)
             .map(|d| d.render(style))
             .collect();
-        if let Some(hidden) = self.0.len().checked_sub(Self::SHOWN).filter(|n| *n > 0) {
-            text.push_str(&format!("and {hidden} more\n"));
+        let hidden = self.len() - self.kept.len().min(Self::SHOWN);
+        if hidden > 0 {
+            let _ = writeln!(text, "and {hidden} more");
         }
         text
     }
@@ -176,13 +195,20 @@ impl Diagnostics {
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self(vec![diagnostic])
+        Self {
+            kept: vec![diagnostic],
+            beyond: 0,
+        }
     }
 }
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Self {
-        Self(diagnostics.into_iter().collect())
+        let mut all = Self::new();
+        for diagnostic in diagnostics {
+            all.push(diagnostic);
+        }
+        all
     }
 }
 
@@ -190,7 +216,7 @@ impl IntoIterator for Diagnostics {
     type Item = Diagnostic;
     type IntoIter = std::vec::IntoIter<Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.kept.into_iter()
     }
 }
 
@@ -198,13 +224,13 @@ impl<'a> IntoIterator for &'a Diagnostics {
     type Item = &'a Diagnostic;
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.kept.iter()
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, diagnostic) in self.0.iter().enumerate() {
+        for (i, diagnostic) in self.kept.iter().enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }

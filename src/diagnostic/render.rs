@@ -8,7 +8,7 @@ use miette::{
     SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
-use super::{Diagnostic, Source};
+use super::{Diagnostic, Source, Span};
 
 /// How diagnostics look. The caller knows whether it writes to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +107,8 @@ impl miette::Diagnostic for View<'_> {
         let source = self.source.as_ref()?.0;
         Some(Box::new(self.diagnostic.labels.iter().enumerate().map(
             move |(i, label)| {
-                let start = source.floor(label.span.start);
+                let (start, end) = visible(source, label.span);
                 // A place of many lines is shown by its first.
-                let end = source.floor(label.span.end).max(start);
                 let shown = &source.text()[start..end];
                 let length = shown.find('\n').unwrap_or(shown.len()).min(CLIP);
                 let length = source.floor(start + length) - start;
@@ -121,6 +120,20 @@ impl miette::Diagnostic for View<'_> {
                 }
             },
         )))
+    }
+}
+
+/// A place with something to point at: the end of a line or of the text is shown by what is before it.
+fn visible(source: &Source, span: Span) -> (usize, usize) {
+    let start = source.floor(span.start);
+    let end = source.floor(span.end).max(start);
+    if !source.text()[start..end].trim().is_empty() {
+        return (start, end);
+    }
+    let before = source.text()[..start].trim_end();
+    match before.char_indices().next_back() {
+        Some((last, _)) => (last, before.len()),
+        None => (start, end),
     }
 }
 

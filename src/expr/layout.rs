@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use super::reading::{Form, Reader};
+use super::form::Form;
+use super::reading::Reader;
 use super::{Dimension, Id, Op};
 
 /// How tightly an expression holds together, loosest first.
@@ -89,15 +90,15 @@ pub(crate) fn write<N: Notation>(reader: &Reader<'_>, root: Id) -> String {
             Task::Text(text) => out.push_str(&text),
             Task::Hole { id, least, signed } => {
                 let layout = N::layout(reader, id);
-                let (minus, parentheses) = decorations(reader, id, layout.level, least, signed);
-                if parentheses == Parentheses::Outside {
+                let marks = marks(reader, id, layout.level, least, signed);
+                if marks.outside {
                     out.push_str(N::OPEN);
                     stack.push(Task::Text(N::CLOSE.into()));
                 }
-                if minus {
+                if marks.minus {
                     out.push('-');
                 }
-                if parentheses == Parentheses::Inside {
+                if marks.inside {
                     out.push_str(N::OPEN);
                     stack.push(Task::Text(N::CLOSE.into()));
                 }
@@ -127,69 +128,52 @@ pub(crate) fn measure<N: Notation>(reader: &Reader<'_>, root: Id) -> u64 {
         layouts.insert(id, layout);
     }
     let around = length(N::OPEN).saturating_add(length(N::CLOSE));
+    let decorated = |id: Id, least, signed, size: u64| {
+        let marks = marks(reader, id, layouts[&id].level, least, signed);
+        let pairs = u64::from(marks.outside) + u64::from(marks.inside);
+        size.saturating_add(pairs * around)
+            .saturating_add(marks.minus.into())
+    };
     let mut sizes: HashMap<Id, u64> = HashMap::new();
     // Operands have smaller ids than the node they are written in.
     for (id, layout) in &layouts {
         let size = layout.pieces.iter().fold(0u64, |sum, piece| match piece {
             Piece::Text(text) => sum.saturating_add(length(text)),
             Piece::Hole { id, least, signed } => {
-                let (minus, parentheses) =
-                    decorations(reader, *id, layouts[id].level, *least, *signed);
-                let extra = if parentheses == Parentheses::None {
-                    0
-                } else {
-                    around
-                };
-                sum.saturating_add(sizes[id])
-                    .saturating_add(extra)
-                    .saturating_add(minus.into())
+                sum.saturating_add(decorated(*id, *least, *signed, sizes[id]))
             }
         });
         sizes.insert(*id, size);
     }
-    sizes[&root]
-        .saturating_add(reader.is_negative(root).into())
-        .saturating_add(
-            match decorations(reader, root, layouts[&root].level, Level::Sum, true).1 {
-                Parentheses::None => 0,
-                _ => around,
-            },
-        )
+    decorated(root, Level::Sum, true, sizes[&root])
 }
 
 fn length(text: &str) -> u64 {
     text.chars().count() as u64
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parentheses {
-    None,
+/// What is written around a node's own text.
+struct Marks {
     /// `(-a)`
-    Outside,
+    outside: bool,
+    minus: bool,
     /// `-(a + b)`
-    Inside,
+    inside: bool,
 }
 
-/// Whether a minus is written, and where parentheses are.
-fn decorations(
-    reader: &Reader<'_>,
-    id: Id,
-    level: Level,
-    least: Level,
-    signed: bool,
-) -> (bool, Parentheses) {
+fn marks(reader: &Reader<'_>, id: Id, level: Level, least: Level, signed: bool) -> Marks {
     let minus = signed && reader.is_negative(id);
-    let (needs, place) = if minus && level == Level::Sum {
-        (true, Parentheses::Inside)
-    } else {
-        let with_minus = if minus {
-            level.min(Level::Minus)
-        } else {
-            level
-        };
-        (with_minus < least, Parentheses::Outside)
+    let inside = minus && level == Level::Sum;
+    let level = match (minus, inside) {
+        (false, _) => level,
+        (true, false) => level.min(Level::Minus),
+        (true, true) => Level::Minus,
     };
-    (minus, if needs { place } else { Parentheses::None })
+    Marks {
+        outside: level < least,
+        minus,
+        inside,
+    }
 }
 
 /// Terms with their signs.

@@ -8,6 +8,7 @@ mod elementwise;
 mod elimination;
 mod environment;
 mod evaluate;
+pub(crate) mod form;
 mod graph;
 mod infer;
 pub(crate) mod layout;

@@ -4,31 +4,44 @@ use std::collections::BTreeMap;
 
 use super::{Id, Name};
 
-/// Names for nodes: where a named node occurs, its name is written in its place. Variables, numbers and
-/// dimensions are written as they are.
+/// Names for nodes: where a named node occurs, its name is written in its place. Numbers and dimensions are
+/// written as they are; variables, too, unless they are renamed.
 #[derive(Clone, Debug, Default)]
-pub struct Names(BTreeMap<Id, Name>);
+pub struct Names {
+    nodes: BTreeMap<Id, Name>,
+    variables: BTreeMap<Name, Name>,
+}
 
 impl Names {
     /// Names a node; a node that has a name keeps it.
     pub fn insert(&mut self, id: Id, name: impl Into<Name>) {
-        self.0.entry(id).or_insert_with(|| name.into());
+        self.nodes.entry(id).or_insert_with(|| name.into());
     }
 
     /// The name of a node.
     pub fn get(&self, id: Id) -> Option<&Name> {
-        self.0.get(&id)
+        self.nodes.get(&id)
+    }
+
+    /// Writes a variable under another name, as the argument of a function's definition.
+    pub fn rename(&mut self, variable: impl Into<Name>, name: impl Into<Name>) {
+        self.variables.insert(variable.into(), name.into());
+    }
+
+    /// The name a variable is written under.
+    pub(crate) fn of_variable<'a>(&'a self, variable: &'a Name) -> &'a Name {
+        self.variables.get(variable).unwrap_or(variable)
     }
 
     /// True when some node is called `name`.
     pub(crate) fn bear(&self, name: &Name) -> bool {
-        self.0.values().any(|known| known == name)
+        self.nodes.values().any(|known| known == name)
     }
 
     /// The names with the one of `id` left out, to write its definition.
     pub fn without(&self, id: Id) -> Self {
         let mut names = self.clone();
-        names.0.remove(&id);
+        names.nodes.remove(&id);
         names
     }
 }

@@ -4,10 +4,11 @@
 use num_bigint::BigInt;
 use num_traits::{One, Signed};
 
+use super::form::{Argument, Denominator, Exponent, Form};
 use super::layout::{
     Layout, Level, Notation, Piece, chain, congruence, dimension_level, measure, sum, write,
 };
-use super::reading::{Argument, Denominator, Exponent, Form, Reader, is_half};
+use super::reading::{Reader, is_half};
 use super::{Graph, Id, Names, Op, Rational};
 
 /// Writes an expression in the `.hbp` language, with no more parentheses than its grammar and the eye need.

@@ -5,64 +5,8 @@ use std::collections::{HashMap, VecDeque};
 
 use num_traits::{One, Signed};
 
-use super::{Dimension, Function, Graph, Id, Name, Names, Op, Rational};
-
-/// A value below a fraction bar: a base with a positive exponent.
-#[derive(Clone, Debug)]
-pub(crate) struct Denominator {
-    pub(crate) base: Id,
-    pub(crate) exponent: Rational,
-}
-
-/// An argument of a function.
-#[derive(Clone, Debug)]
-pub(crate) enum Argument {
-    Value(Id),
-    Size(Dimension),
-}
-
-/// What a node is, up to its sign, in a reader's terms. Factors and terms are to be written without their sign.
-#[derive(Clone, Debug)]
-pub(crate) enum Form {
-    Name(Name),
-    /// A dimension as a scalar; `true` when a value hides one of its names.
-    Size(Dimension, bool),
-    /// Terms with their signs (`true`: subtracted).
-    Sum(Vec<(bool, Id)>),
-    /// coefficient · factors / denominators.
-    Product {
-        coefficient: Rational,
-        factors: Vec<Id>,
-        denominators: Vec<Denominator>,
-    },
-    /// Entrywise factors ./ denominators.
-    Hadamard {
-        factors: Vec<Id>,
-        denominators: Vec<Denominator>,
-    },
-    Kronecker(Vec<Id>),
-    /// A power with a positive number as its exponent, or with a value.
-    Power {
-        base: Id,
-        exponent: Exponent,
-    },
-    Transpose(Id),
-    /// J'HJ.
-    Congruence {
-        jacobian: Id,
-        middle: Option<Id>,
-    },
-    Apply(Function, Id),
-    Function(Function),
-    Call(&'static str, Vec<Argument>),
-}
-
-/// The exponent of a power.
-#[derive(Clone, Debug)]
-pub(crate) enum Exponent {
-    Number(Rational),
-    Value(Id),
-}
+use super::form::{Argument, Denominator, Exponent, Form};
+use super::{Dimension, Graph, Id, Name, Names, Op, Rational};
 
 /// A chain longer than this is written in parts, so that sharing cannot make one form exponentially long.
 const LONGEST_CHAIN: u32 = 256;
@@ -158,7 +102,7 @@ impl<'a> Reader<'a> {
     /// The name written in a node's place.
     fn name(&self, id: Id) -> Option<&Name> {
         match &self.graph[id].op {
-            Op::Variable(name) => Some(name),
+            Op::Variable(name) => Some(self.names.of_variable(name)),
             Op::Number(_) | Op::Dimension(_) | Op::Function(_) => None,
             _ => self.names.get(id),
         }

@@ -1,12 +1,15 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
-//! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
+//! which expressions are asked for: δv = D z(v)' δz, `R_v` = D(δv)(v), ℋv = J'ℋz J + `R_v`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
+use super::steps::Steps;
 use super::structure::structure_of;
-use super::{Equation, Equations};
-use crate::expr::{Facts, Graph, Id, Module, Name, Op, Role, Shape, ShapeError, Variable};
+use super::{Equation, Equations, Loss};
+use crate::expr::{
+    Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, ShapeError, Variable, print_definition,
+};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// What to derive.
@@ -32,10 +35,12 @@ pub enum DeriveError {
         known: String,
     },
     /// The rules could not derive it.
-    #[error("with respect to `{variable}`: {source}")]
+    #[error("with respect to `{variable}`: {source}{place}")]
     Rewrite {
         /// The input or parameter.
         variable: Name,
+        /// The definition that contains the operation, as in ", in `z = eigabs(A)`"; empty when unknown.
+        place: String,
         /// Why.
         source: RewriteError,
     },
@@ -69,8 +74,8 @@ pub fn derive(
 ) -> Result<Equations, DeriveError> {
     let mut module = module.clone();
     let wanted = wanted(&module, request)?;
-    let (gradient, hessian) = declare_output(&mut module);
-    tidy(&mut module).map_err(|e| failed(&module.output.0, e.into()))?;
+    let (gradient, hessian) = upstream(&mut module);
+    tidy(&mut module).map_err(|e| failed(&module, &module.output.0, e.into()))?;
     let mut equations = Vec::new();
     for name in wanted {
         let at = Problem {
@@ -80,16 +85,37 @@ pub fn derive(
             gradient,
             hessian,
         };
-        equations.push(at.solve(&name, report).map_err(|e| failed(&name, e))?);
+        let equation = at.solve(&name, report);
+        equations.push(equation.map_err(|e| failed(&module, &name, e))?);
     }
     Ok(Equations { module, equations })
 }
 
-fn failed(variable: &Name, source: RewriteError) -> DeriveError {
+fn failed(module: &Module, variable: &Name, source: RewriteError) -> DeriveError {
+    let place = match &source {
+        RewriteError::NoRule { node, .. } => place(module, *node).unwrap_or_default(),
+        _ => String::new(),
+    };
     DeriveError::Rewrite {
         variable: variable.clone(),
+        place,
         source,
     }
+}
+
+/// The first definition of the module that contains a node.
+fn place(module: &Module, node: Id) -> Option<String> {
+    let names: Names = module
+        .locals
+        .iter()
+        .map(|(n, id)| (*id, n.clone()))
+        .collect();
+    let definitions = module.locals.iter().chain(std::iter::once(&module.output));
+    let (name, value) = definitions
+        .into_iter()
+        .find(|(_, value)| module.graph.topological(&[*value]).contains(&node))?;
+    let text = print_definition(&module.graph, *value, &names);
+    (text.len() < 500).then(|| format!(", in `{name} = {text}`"))
 }
 
 fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> {
@@ -113,8 +139,8 @@ fn wanted(module: &Module, request: &Request) -> Result<Vec<Name>, DeriveError> 
     Ok(all.into_iter().filter(|n| names.contains(n)).collect())
 }
 
-/// Declares `grad(z)` and `hess(z)`: what the child sends back.
-fn declare_output(module: &mut Module) -> (Id, Id) {
+/// The nodes of `grad(z)` and `hess(z)`, what the child sends back; declared when they are not there yet.
+pub fn upstream(module: &mut Module) -> (Id, Id) {
     let (name, value) = &module.output;
     let shape = module.graph.shape(*value);
     let size = shape.size();
@@ -162,32 +188,146 @@ impl Problem<'_> {
         let locals = module.locals.clone();
         let (graph, z) = (&mut module.graph, module.output.1);
         let v = variable(graph, name);
+        // A fact holds for the value, not for how it varies: until all derivatives are taken, none is used of v.
+        let facts = graph.replace_facts(name, Facts::default());
         // δv = D z(v)' δz, and D z(v)
         let backward = graph.node(Op::Backpropagate, &[z, gradient, v])?;
         let jacobian = graph.node(Op::Jacobian, &[z, v])?;
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
-        let (gradient, jacobian) = (first[0], first[1]);
+        let (mut gradient, mut jacobian) = (first[0], first[1]);
+        let mut steps = Steps::new(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
+        steps.take(report, &["residual"]);
+        graph.replace_facts(name, facts);
+        if facts != Facts::default() {
+            let first = [gradient, jacobian];
+            let first = rewriter.simplify(graph, &first, &locals, style, report)?;
+            (gradient, jacobian) = (first[0], first[1]);
+            steps.take(report, &["gradient", "jacobian"]);
+        }
         // ℋv = J'ℋz J + R_v
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;
         let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
         let (residual, hessian) = (second[0], second[1]);
-        let lets = name_common_parts(module, hessian);
+        steps.take(report, &["residual", "hessian"]);
+        let loss = if graph.shape(z).is_scalar() {
+            Some(as_loss(
+                module,
+                (gradient, hessian),
+                rewriter,
+                style,
+                report,
+            )?)
+        } else {
+            None
+        };
         Ok(Equation {
             variable: name.clone(),
             gradient,
             jacobian,
             residual,
             hessian,
-            lets,
+            lets: name_common_parts(module, hessian, Some(jacobian)),
             structure: structure_of(&module.graph, hessian),
-            steps: Vec::new(),
+            loss,
+            steps: steps.print(module, rewriter),
         })
     }
+}
+
+/// A scalar output may be the loss itself: then δ = 1 and ℋ = 0.
+fn as_loss(
+    module: &mut Module,
+    (gradient, hessian): (Id, Id),
+    rewriter: &Rewriter,
+    style: Style,
+    report: &mut Report,
+) -> Result<Loss, RewriteError> {
+    let from = module.graph.clone();
+    let (one, zero) = (module.graph.integer(1), module.graph.integer(0));
+    let output = &module.output.0;
+    let map = HashMap::from([
+        (Name::from(format!("grad({output})")), one),
+        (Name::from(format!("hess({output})")), zero),
+    ]);
+    let none = std::collections::BTreeMap::new();
+    let gradient = module.graph.import(&from, gradient, &map, &none)?;
+    let hessian = module.graph.import(&from, hessian, &map, &none)?;
+    let locals = module.locals.clone();
+    let explain = std::mem::replace(&mut report.explain, false);
+    let both = rewriter.simplify(
+        &mut module.graph,
+        &[gradient, hessian],
+        &locals,
+        style,
+        report,
+    )?;
+    report.explain = explain;
+    Ok(Loss {
+        gradient: both[0],
+        hessian: both[1],
+        lets: name_common_parts(module, both[1], None),
+        structure: structure_of(&module.graph, both[1]),
+    })
+}
+
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + `D_v` [D z(u)' δz], from the equations of u and v, which are
+/// those of `module`.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn cross_hessian(
+    module: &mut Module,
+    (u, of_u): (&Name, &Equation),
+    (v, of_v): (&Name, &Equation),
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let (gradient, hessian) = upstream(module);
+    let (graph, z) = (&mut module.graph, module.output.1);
+    let (first, second) = (variable(graph, u), variable(graph, v));
+    // The gradient is derived anew: its simplified form may have used facts of v.
+    let facts = [u, v].map(|name| graph.replace_facts(name, Facts::default()));
+    let backward = graph.node(Op::Backpropagate, &[z, gradient, first])?;
+    let backward = rewriter.differentiate(graph, &[backward], &mut Report::default())?[0];
+    let residual = graph.node(Op::Jacobian, &[backward, second])?;
+    let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
+    for (name, facts) in [u, v].into_iter().zip(facts) {
+        graph.replace_facts(name, facts);
+    }
+    let left = graph.node(Op::Transpose, &[of_u.jacobian])?;
+    let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
+    let carried = graph.node(Op::Multiply, &[left, right])?;
+    let sum = graph.node(Op::Add, &[carried, residual])?;
+    simplified(module, sum, rewriter)
+}
+
+/// The Jacobian of any value of a module, such as a local, with respect to an input or parameter.
+///
+/// # Errors
+/// When an operation has no derivative rule.
+pub fn jacobian_of(
+    module: &mut Module,
+    value: Id,
+    v: &Name,
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let graph = &mut module.graph;
+    let variable = variable(graph, v);
+    let facts = graph.replace_facts(v, Facts::default());
+    let jacobian = graph.node(Op::Jacobian, &[value, variable])?;
+    let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
+    graph.replace_facts(v, facts);
+    simplified(module, jacobian, rewriter)
+}
+
+fn simplified(module: &mut Module, id: Id, rewriter: &Rewriter) -> Result<Id, RewriteError> {
+    let locals = module.locals.clone();
+    let (graph, style) = (&mut module.graph, Style::Hadamard);
+    Ok(rewriter.simplify(graph, &[id], &locals, style, &mut Report::default())?[0])
 }
 
 /// The node of a declared variable, which may not occur in the forward map at all.

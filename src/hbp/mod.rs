@@ -4,10 +4,12 @@
 
 mod derive;
 mod naming;
+mod steps;
 mod structure;
 mod unfold;
 
-pub use derive::{DeriveError, Request, derive};
+pub use derive::{DeriveError, Request, cross_hessian, derive, jacobian_of, upstream};
+pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
 
 use crate::expr::{Id, Module, Name};
@@ -33,16 +35,31 @@ pub struct Equation {
     pub gradient: Id,
     /// D z(v) = ∂ vec z / ∂ (vec v)'.
     pub jacobian: Id,
-    /// R_v, the Jacobian of v ↦ D z(v)' δz with δz held constant.
+    /// `R_v`, the Jacobian of v ↦ D z(v)' δz with δz held constant.
     pub residual: Id,
-    /// ℋv = D z(v)' ℋz D z(v) + R_v.
+    /// ℋv = D z(v)' ℋz D z(v) + `R_v`.
     pub hessian: Id,
     /// Names for subexpressions that `hessian` uses more than once, each value using earlier names only.
     pub lets: Vec<(Name, Id)>,
     /// The form of `hessian`.
     pub structure: Structure,
+    /// The same for a module with a scalar output that is the loss itself: δz = 1, ℋz = 0.
+    pub loss: Option<Loss>,
     /// How it was derived, one rule a line.
     pub steps: Vec<Step>,
+}
+
+/// Gradient and Hessian of a loss with respect to one of its arguments.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// The gradient.
+    pub gradient: Id,
+    /// The Hessian: the residual alone, as nothing is carried back.
+    pub hessian: Id,
+    /// Names for subexpressions that `hessian` uses more than once.
+    pub lets: Vec<(Name, Id)>,
+    /// The form of `hessian`.
+    pub structure: Structure,
 }
 
 /// The form of a block.
@@ -63,6 +80,8 @@ pub enum Structure {
 /// One step of a derivation: `before` is rewritten to `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
+    /// What is being derived: gradient, jacobian, residual or hessian.
+    pub of: String,
     /// The phase, as in "differentiate".
     pub phase: String,
     /// The rule's name.

@@ -9,8 +9,12 @@ use crate::expr::{Graph, Id, Module, Name, Names, Op, printed_size};
 /// A part is named when writing it once instead of every time saves at least this many characters.
 const WORTH_A_NAME: u64 = 10;
 
-/// Names what `root` uses more than once, in an order in which each value uses earlier names only.
-pub(crate) fn name_common_parts(module: &Module, root: Id) -> Vec<(Name, Id)> {
+/// Names what `root` uses more than once, the Jacobian J, in an order in which each value uses earlier names only.
+pub(crate) fn name_common_parts(
+    module: &Module,
+    root: Id,
+    jacobian: Option<Id>,
+) -> Vec<(Name, Id)> {
     let graph = &module.graph;
     let locals: Names = module
         .locals
@@ -49,7 +53,7 @@ pub(crate) fn name_common_parts(module: &Module, root: Id) -> Vec<(Name, Id)> {
     named.sort_unstable();
     named
         .into_iter()
-        .map(|id| (fresh(graph, id, &mut taken), id))
+        .map(|id| (fresh(graph, id, jacobian == Some(id), &mut taken), id))
         .collect()
 }
 
@@ -57,8 +61,15 @@ pub(crate) fn name_common_parts(module: &Module, root: Id) -> Vec<(Name, Id)> {
 fn nameable(graph: &Graph, id: Id) -> bool {
     let node = &graph[id];
     match node.op {
-        Op::Number(_) | Op::Dimension(_) | Op::Function(_) | Op::Variable(_) => false,
-        Op::Eye | Op::Ones | Op::Zeros | Op::Commutation | Op::Transpose => false,
+        Op::Number(_)
+        | Op::Dimension(_)
+        | Op::Function(_)
+        | Op::Variable(_)
+        | Op::Eye
+        | Op::Ones
+        | Op::Zeros
+        | Op::Commutation
+        | Op::Transpose => false,
         // `1 / s` and `-a` are written as a quotient and a difference.
         Op::Power => graph
             .as_number(node.children[1])
@@ -69,15 +80,16 @@ fn nameable(graph: &Graph, id: Id) -> bool {
 }
 
 /// A free name that says what kind of thing it is.
-fn fresh(graph: &Graph, id: Id, taken: &mut HashSet<Name>) -> Name {
+fn fresh(graph: &Graph, id: Id, is_jacobian: bool, taken: &mut HashSet<Name>) -> Name {
     let shape = graph.shape(id);
     let stems: &[&str] = match graph[id].op {
+        _ if is_jacobian => &["J"],
         Op::Softmax => &["p", "P"],
         Op::Diag => &["D"],
         _ if shape.is_scalar() => &["s", "c", "r"],
         _ if shape.is_column() => &["u", "v", "q", "r"],
         _ if shape.is_square() => &["M", "N", "Q"],
-        _ => &["A", "B", "C", "G", "J"],
+        _ => &["A", "B", "C", "G"],
     };
     let plain = stems.iter().map(|stem| (*stem).to_owned());
     let numbered = (1..).map(|i| format!("{}{i}", stems[0]));

@@ -36,7 +36,11 @@ const MAX_ORDER: u32 = 8;
 ///
 /// # Errors
 /// When a function is abstract or has no derivative rule.
-pub fn unfold(graph: &mut Graph, roots: &[Id], rewriter: &Rewriter) -> Result<Vec<Id>, UnfoldError> {
+pub fn unfold(
+    graph: &mut Graph,
+    roots: &[Id],
+    rewriter: &Rewriter,
+) -> Result<Vec<Id>, UnfoldError> {
     let mut done: HashMap<Id, Id> = HashMap::new();
     for id in graph.topological(roots) {
         let node = graph[id].clone();
@@ -53,7 +57,11 @@ pub fn unfold(graph: &mut Graph, roots: &[Id], rewriter: &Rewriter) -> Result<Ve
 }
 
 /// The name of a function of order 0 that computes `function`, defined when it is not there yet.
-fn defined(graph: &mut Graph, function: &Function, rewriter: &Rewriter) -> Result<Name, UnfoldError> {
+fn defined(
+    graph: &mut Graph,
+    function: &Function,
+    rewriter: &Rewriter,
+) -> Result<Name, UnfoldError> {
     let base = graph.functions().get(&function.name).cloned();
     let base = base.unwrap_or(FunctionDefinition::Builtin);
     if base == FunctionDefinition::Abstract {
@@ -64,7 +72,10 @@ fn defined(graph: &mut Graph, function: &Function, rewriter: &Rewriter) -> Resul
         if let FunctionDefinition::Defined { argument, body } = base {
             let unfolded = unfold(graph, &[body], rewriter)?[0];
             if unfolded != body {
-                let definition = FunctionDefinition::Defined { argument, body: unfolded };
+                let definition = FunctionDefinition::Defined {
+                    argument,
+                    body: unfolded,
+                };
                 graph.define(function.name.clone(), definition);
             }
         }
@@ -77,7 +88,10 @@ fn defined(graph: &mut Graph, function: &Function, rewriter: &Rewriter) -> Resul
     if function.order > MAX_ORDER {
         return Err(UnfoldError::NoDerivative(name));
     }
-    let lower = Function { name: function.name.clone(), order: function.order - 1 };
+    let lower = Function {
+        name: function.name.clone(),
+        order: function.order - 1,
+    };
     let (argument, body) = body_of(graph, &lower, &base, rewriter)?;
     let t = graph.node(Op::Variable(argument.clone()), &[])?;
     let one = graph.integer(1);
@@ -102,8 +116,11 @@ fn body_of(
     }
     if function.order == 0 {
         let argument: Name = format!("{}(t)", function.name).into();
-        let variable =
-            Variable { shape: Shape::scalar(), role: Role::Argument, facts: Facts::default() };
+        let variable = Variable {
+            shape: Shape::scalar(),
+            role: Role::Argument,
+            facts: Facts::default(),
+        };
         let t = graph.declare(argument.clone(), variable);
         graph.define(function.name.clone(), FunctionDefinition::Builtin);
         let symbol = graph.function(function.name.clone(), 0);
@@ -135,7 +152,10 @@ fn unfold_body(
     for id in graph.topological(&[body]) {
         if let Op::Function(inner) = &graph[id].op
             && inner.order > 0
-            && matches!(graph.functions().get(&inner.name), None | Some(FunctionDefinition::Builtin))
+            && matches!(
+                graph.functions().get(&inner.name),
+                None | Some(FunctionDefinition::Builtin)
+            )
             && (inner.name == of.name || inner.order > 1)
         {
             return Err(UnfoldError::NoDerivative(inner.name.clone()));

@@ -218,10 +218,10 @@ impl Builder {
     }
 
     fn visit(&self, roots: &[ValueId], mut each: impl FnMut(ValueId)) {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = vec![false; self.values.len()];
         let mut stack = roots.to_vec();
         while let Some(id) = stack.pop() {
-            if !self.committed[id.index()] && seen.insert(id) {
+            if !self.committed[id.index()] && !std::mem::replace(&mut seen[id.index()], true) {
                 each(id);
                 stack.extend(self.instructions[id.index()].reads());
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::{Builder, Instruction};
-use super::ir::{Block, Input, Kernel, Step, Value, ValueId, View};
+use super::ir::{Block, Input, Kernel, Step, Value, ValueId};
 use super::scalar::{Access, Argument, Line, Loop, Operand};
 
 /// Instructions computed by one step.
@@ -329,17 +329,17 @@ impl Fusion<'_> {
                 .iter()
                 .map(|operand| match operand {
                     Operand::Number(number) => Argument::Number(*number),
-                    Operand::Read(value, access) => match lines.get(value) {
-                        Some(line) => Argument::Line(*line),
-                        None => {
-                            let read = (renumber(*value), *access);
-                            let known = reads.iter().position(|other| *other == read);
-                            Argument::Read(known.unwrap_or_else(|| {
-                                reads.push(read);
-                                reads.len() - 1
-                            }))
+                    Operand::Read(value, access) => {
+                        if let Some(line) = lines.get(value) {
+                            return Argument::Line(*line);
                         }
-                    },
+                        let read = (renumber(*value), *access);
+                        let known = reads.iter().position(|other| *other == read);
+                        Argument::Read(known.unwrap_or_else(|| {
+                            reads.push(read);
+                            reads.len() - 1
+                        }))
+                    }
                 })
                 .collect();
             lines.insert(*member, body.len());
@@ -353,54 +353,5 @@ impl Fusion<'_> {
             body,
             stored,
         })
-    }
-}
-
-impl Kernel {
-    fn renumbered(&self, renumber: &impl Fn(ValueId) -> ValueId) -> Self {
-        let mut kernel = self.clone();
-        let change = |view: &mut View| view.value = renumber(view.value);
-        match &mut kernel {
-            Self::Product { left, right, .. }
-            | Self::BlockProduct { left, right, .. }
-            | Self::ProductDiagonal { left, right }
-            | Self::Solve {
-                matrix: left,
-                right,
-            } => {
-                change(left);
-                change(right);
-            }
-            Self::Reduce { of, .. }
-            | Self::RowSums { of }
-            | Self::Softmax { of }
-            | Self::Inverse { of }
-            | Self::Determinant { of }
-            | Self::LogDeterminant { of }
-            | Self::Spectral { of, .. } => change(of),
-            Self::Loop(_) | Self::Commutation { .. } => {}
-        }
-        kernel
-    }
-}
-
-impl Block {
-    fn renumbered(&self, renumber: &impl Fn(ValueId) -> ValueId) -> Self {
-        let mut block = self.clone();
-        match &mut block {
-            Self::Zero { .. } => {}
-            Self::Dense { value, .. }
-            | Self::Diagonal { value, .. }
-            | Self::ScaledIdentity { value, .. }
-            | Self::Root { value, .. } => *value = renumber(*value),
-            Self::Kronecker { left, right } => {
-                **left = left.renumbered(renumber);
-                **right = right.renumbered(renumber);
-            }
-            Self::Sum(terms) => terms
-                .iter_mut()
-                .for_each(|term| *term = term.renumbered(renumber)),
-        }
-        block
     }
 }

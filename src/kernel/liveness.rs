@@ -51,12 +51,11 @@ fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, size: usize) -> usize {
         .filter(|k| sizes[free[*k]] >= size)
         .min_by_key(|k| sizes[free[*k]]);
     let place = fitting.or_else(|| (0..free.len()).max_by_key(|k| sizes[free[*k]]));
-    let buffer = match place {
-        Some(place) => free.remove(place),
-        None => {
-            sizes.push(0);
-            sizes.len() - 1
-        }
+    let buffer = if let Some(place) = place {
+        free.remove(place)
+    } else {
+        sizes.push(0);
+        sizes.len() - 1
     };
     sizes[buffer] = sizes[buffer].max(size);
     buffer

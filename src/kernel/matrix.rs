@@ -76,7 +76,8 @@ impl Matrix {
     pub(crate) fn new(rows: usize, cols: usize, form: Form) -> Self {
         let square = rows == cols;
         let symmetric = match &form {
-            Form::Zero | Form::Ones | Form::Commutation(..) => square,
+            Form::Zero | Form::Ones => square,
+            Form::Commutation(m, n) => m == n,
             Form::Dense(_) | Form::Inverse(_) => square && rows == 1,
             Form::Diagonal(_) | Form::Identity => true,
             Form::Kronecker(factors) => factors.0.symmetric && factors.1.symmetric,

@@ -16,6 +16,7 @@ mod liveness;
 mod lower;
 mod matrix;
 mod plan;
+mod renumber;
 mod scalar;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,9 @@ pub const MEMORY_LIMIT: u64 = 1 << 32;
 
 /// How many shared products are tried both ways.
 const TRIALS: usize = 32;
+
+/// Products built, over all trials, before no further one is made.
+const EFFORT: usize = 20_000;
 
 /// Compiles expressions of `graph` at concrete sizes to a program that computes them all, under [`MEMORY_LIMIT`].
 ///
@@ -79,13 +83,21 @@ pub fn compile_within(
     limit: u64,
 ) -> Result<Program, CompileError> {
     let mut flipped = BTreeSet::new();
-    let (mut best, shared) = attempt(graph, outputs, sizes, limit, &flipped)?;
+    let Attempt {
+        program: mut best,
+        shared,
+        mut effort,
+    } = attempt(graph, outputs, sizes, limit, &flipped)?;
     for id in shared.into_iter().take(TRIALS) {
+        if effort > EFFORT {
+            break;
+        }
         let mut trial = flipped.clone();
         trial.insert(id);
-        let (program, _) = attempt(graph, outputs, sizes, limit, &trial)?;
-        if rank(&program) < rank(&best) {
-            (best, flipped) = (program, trial);
+        let other = attempt(graph, outputs, sizes, limit, &trial)?;
+        effort += other.effort;
+        if rank(&other.program) < rank(&best) {
+            (best, flipped) = (other.program, trial);
         }
     }
     best
@@ -99,18 +111,24 @@ fn rank(program: &Result<Program, CompileError>) -> (bool, u64, u64) {
     }
 }
 
-/// One compilation with some shared products treated the other way; the inner error is one of memory.
-#[allow(
-    clippy::type_complexity,
-    reason = "a result inside a result tells the two kinds of failure apart"
-)]
+/// One compilation.
+struct Attempt {
+    /// The program, or why it does not fit.
+    program: Result<Program, CompileError>,
+    /// What could be treated the other way.
+    shared: Vec<Id>,
+    /// Products built on the way.
+    effort: usize,
+}
+
+/// Compiles with the shared products in `flipped` treated the other way.
 fn attempt(
     graph: &Graph,
     outputs: &[(String, Id)],
     sizes: &Sizes,
     limit: u64,
     flipped: &BTreeSet<Id>,
-) -> Result<(Result<Program, CompileError>, Vec<Id>), CompileError> {
+) -> Result<Attempt, CompileError> {
     let lowered = lower::lower(graph, outputs, sizes, flipped)?;
     let fused = fuse::fuse(&lowered.builder, &lowered.inputs, &lowered.outputs);
     let needed: Vec<ValueId> = fused
@@ -127,7 +145,11 @@ fn attempt(
         buffers: buffers.sizes,
         buffer_of: buffers.of,
     };
-    Ok((within(program, limit), lowered.shared))
+    Ok(Attempt {
+        program: within(program, limit),
+        shared: lowered.shared,
+        effort: lowered.effort,
+    })
 }
 
 fn within(program: Program, limit: u64) -> Result<Program, CompileError> {

@@ -1,7 +1,7 @@
 //! A checked file.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::elaborate::{self, Seen};
@@ -128,8 +128,12 @@ pub(super) fn parse(
         .iter()
         .map(|n| n.ident.name.clone())
         .collect();
-    for module in &sorted.modules {
-        definitions.modules.insert(module.ident.name.clone(), None);
+    let names = sorted
+        .modules
+        .iter()
+        .map(|module| module.ident.name.clone());
+    for name in names.chain(sorted.failed.iter().cloned()) {
+        definitions.modules.insert(name, None);
     }
     elaborate::functions(&sorted.functions, &mut definitions, prelude, &mut errors);
     let budget = Cell::new(limits::FILE_NODES);
@@ -141,11 +145,14 @@ pub(super) fn parse(
         &mut errors,
         &mut warnings,
     );
-    let networks: Vec<NetworkItem> = sorted.networks.iter().map(|n| (*n).clone()).collect();
     let scope = Scope {
         file: &definitions,
         prelude,
     };
+    for item in &sorted.spare {
+        elaborate::module(item, scope, &budget, &mut errors, &mut warnings);
+    }
+    let networks: Vec<NetworkItem> = sorted.networks.iter().map(|n| (*n).clone()).collect();
     for item in &networks {
         // Sizes may come later, from `--dims`.
         elaborate::network(item, scope, &budget, &BTreeMap::new(), true, &mut errors);
@@ -168,7 +175,23 @@ fn items(text: &str, errors: &mut Diagnostics) -> Vec<Item> {
     let Some(tokens) = tokens(text, errors) else {
         return Vec::new();
     };
-    grammar::file(&tokens, text.len(), errors)
+    let mut found = Diagnostics::new();
+    let items = grammar::file(&tokens, text.len(), &mut found);
+    drop_echoes(text, errors, &mut found);
+    errors.append(found);
+    items
+}
+
+/// Drops syntax errors on lines where a bracket or a character is reported already.
+fn drop_echoes(text: &str, known: &Diagnostics, found: &mut Diagnostics) {
+    let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
+    let line = |d: &Diagnostic| {
+        d.labels
+            .first()
+            .map(|l| starts.partition_point(|s| *s < l.span.start))
+    };
+    let lines: BTreeSet<Option<usize>> = known.iter().map(line).collect();
+    found.retain(|d| !lines.contains(&line(d)));
 }
 
 /// The tokens of a text, or nothing when it is too large to be read.
@@ -184,22 +207,42 @@ pub(super) fn tokens<'a>(
     }
     let tokens = token::lex(text, errors);
     for (token, span) in &tokens {
-        if let token::Token::Number(digits) = token
-            && let Some(message) = number::fault(digits)
-        {
-            let help = "numbers are exact here: write them shorter";
-            errors.push(Diagnostic::new(Code::Number, message, help).at(*span, "here"));
+        let (code, message, help) = match token {
+            token::Token::Number(digits) => {
+                let Some(message) = number::fault(digits) else {
+                    continue;
+                };
+                let (digits, exponent) = (limits::NUMBER_DIGITS, limits::NUMBER_EXPONENT);
+                let help = format!(
+                    "numbers are exact here: at most {digits} digits and exponents within ±{exponent}"
+                );
+                (Code::Number, message, help)
+            }
+            token::Token::Name(name) if name.len() > limits::NAME_BYTES => {
+                let message = format!("the name is longer than {} bytes", limits::NAME_BYTES);
+                (Code::Limit, message, "shorten it".to_owned())
+            }
+            _ => continue,
+        };
+        let ends = code == Code::Limit;
+        errors.push(Diagnostic::new(code, message, help).at(*span, "here"));
+        if ends {
+            return None;
         }
     }
     layout::arrange(&tokens, errors)
 }
 
-/// Definitions by kind, each name once.
+/// Definitions by kind. A name that is defined twice is its first definition.
 #[derive(Default)]
 struct Sorted<'a> {
     functions: Vec<&'a FunctionItem>,
     modules: Vec<&'a ModuleItem>,
     networks: Vec<&'a NetworkItem>,
+    /// Modules whose name is taken: checked, and then forgotten.
+    spare: Vec<&'a ModuleItem>,
+    /// Names of definitions that could not be read.
+    failed: Vec<Name>,
 }
 
 impl<'a> Sorted<'a> {
@@ -207,16 +250,25 @@ impl<'a> Sorted<'a> {
         let (mut callables, mut networks) = (Seen::default(), Seen::default());
         for item in items {
             match item {
-                Item::Function(item) if callables.define(&item.ident, errors) => {
-                    self.functions.push(item)
+                Item::Function(item) => {
+                    if callables.define(&item.ident, errors) {
+                        self.functions.push(item);
+                    }
                 }
                 Item::Module(item) if callables.define(&item.ident, errors) => {
-                    self.modules.push(item)
+                    self.modules.push(item);
                 }
-                Item::Network(item) if networks.define(&item.ident, errors) => {
-                    self.networks.push(item)
+                Item::Module(item) => self.spare.push(item),
+                Item::Network(item) => {
+                    networks.define(&item.ident, errors);
+                    self.networks.push(item);
                 }
-                _ => {}
+                Item::Error(ident) => {
+                    if let Some(ident) = ident {
+                        callables.define(ident, errors);
+                        self.failed.push(ident.name.clone());
+                    }
+                }
             }
         }
     }

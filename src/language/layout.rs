@@ -15,7 +15,6 @@ pub(super) fn arrange<'a>(
     tokens: &[Spanned<'a>],
     errors: &mut Diagnostics,
 ) -> Option<Vec<Spanned<'a>>> {
-    let open = match_brackets(tokens, errors);
     if let Some(span) = too_deep(tokens) {
         errors.push(
             Diagnostic::new(
@@ -27,6 +26,7 @@ pub(super) fn arrange<'a>(
         );
         return None;
     }
+    let open = match_brackets(tokens, errors);
     let mut kept: Vec<Spanned<'a>> = Vec::with_capacity(tokens.len());
     // One entry a bracket: true when newlines inside it mean nothing.
     let mut levels: Vec<bool> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn arrange<'a>(
         }
         if token.closer().is_some() {
             // An opening bracket that is never closed must not swallow the rest of the file.
-            levels.push(*token != Token::OpenCurly && !open.contains(&i));
+            levels.push(*token != Token::OpenCurly && !open.contains(i));
         } else if token.is_closer() {
             levels.pop();
         }
@@ -66,12 +66,16 @@ fn match_brackets(tokens: &[Spanned<'_>], errors: &mut Diagnostics) -> Unclosed 
                 tokens[i - 1].0,
                 Token::Newline | Token::Semicolon | Token::CloseCurly
             );
-        let named = matches!(tokens.get(i + 1), Some((Token::Name(_), _)));
+        let named = tokens
+            .get(i + 1)
+            .is_some_and(|(t, _)| t.is_keyword() || matches!(t, Token::Name(_)));
         let defines =
             starts_line && named && matches!(token, Token::Module | Token::Network | Token::Fn);
         // A statement or a `}` cannot stand inside round or square brackets: they were left open.
-        let structural =
-            defines || *token == Token::CloseCurly || (starts_line && token.is_keyword());
+        let structural = defines
+            || *token == Token::CloseCurly
+            || (starts_line && token.is_keyword())
+            || starts_statement(tokens, i);
         let fits = kind(*token).is_some_and(|kind| open[kind] > 0);
         while let Some(top) = stack.last().copied() {
             let closer = tokens[top].0.closer();
@@ -122,6 +126,20 @@ fn match_brackets(tokens: &[Spanned<'_>], errors: &mut Diagnostics) -> Unclosed 
     Unclosed(unclosed)
 }
 
+/// True for `name =` at the start of a line, where no `;` or `,` lets it be part of a call.
+fn starts_statement(tokens: &[Spanned<'_>], i: usize) -> bool {
+    let token = |j: usize| tokens.get(j).map(|(token, _)| *token);
+    let newline = i.checked_sub(1).and_then(token) == Some(Token::Newline);
+    let mut before = tokens[..i].iter().rev().map(|(token, _)| *token);
+    newline
+        && matches!(token(i), Some(Token::Name(_)))
+        && token(i + 1) == Some(Token::Equals)
+        && !matches!(
+            before.find(|t| *t != Token::Newline),
+            Some(Token::Semicolon | Token::Comma)
+        )
+}
+
 /// The kind of a closing bracket.
 fn kind(closer: Token<'_>) -> Option<usize> {
     match closer {
@@ -136,8 +154,8 @@ fn kind(closer: Token<'_>) -> Option<usize> {
 struct Unclosed(Vec<usize>);
 
 impl Unclosed {
-    fn contains(&self, i: &usize) -> bool {
-        self.0.binary_search(i).is_ok()
+    fn contains(&self, i: usize) -> bool {
+        self.0.binary_search(&i).is_ok()
     }
 }
 
@@ -165,10 +183,10 @@ fn too_deep(tokens: &[Spanned<'_>]) -> Option<Span> {
             if let Some(chain) = chains.last_mut() {
                 *chain += 1;
             }
-        } else if token.wants_operand() || matches!(token, Token::Newline | Token::Semicolon) {
-            if let Some(chain) = chains.last_mut() {
-                depth -= std::mem::take(chain);
-            }
+        } else if (token.wants_operand() || matches!(token, Token::Newline | Token::Semicolon))
+            && let Some(chain) = chains.last_mut()
+        {
+            depth -= std::mem::take(chain);
         }
         if depth > limits::NESTING {
             return Some(*span);

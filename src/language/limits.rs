@@ -8,11 +8,13 @@ pub const NESTING: usize = 100;
 /// Modules that call modules, and functions that call functions.
 pub const CALL_DEPTH: usize = 64;
 /// Nodes of one module's expression graph, its calls inlined.
-pub const MODULE_NODES: usize = 100_000;
+pub const MODULE_NODES: usize = 50_000;
 /// Nodes built for all modules and networks of a file together.
-pub const FILE_NODES: usize = 2_000_000;
+pub const FILE_NODES: usize = 400_000;
 /// Operations in the definition of an elementwise function, the functions it uses written out.
 pub const FUNCTION_NODES: u64 = 100_000;
+/// Statements of a network.
+pub const NETWORK_STATEMENTS: usize = 10_000;
 /// Parameters of one module, its calls inlined.
 pub const PARAMETERS: usize = 10_000;
 /// The exponent of an integer power of a matrix.
@@ -30,4 +32,4 @@ pub const DIMENSION_DEGREE: u32 = 8;
 /// Terms added in one dimension.
 pub const DIMENSION_TERMS: usize = 8;
 /// Bytes of a name.
-pub const NAME_BYTES: usize = 200;
+pub const NAME_BYTES: usize = 1000;

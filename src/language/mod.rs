@@ -19,7 +19,7 @@
 //!   it. They do not hold for the inputs of a module that calls it: declare them there.
 //! * The right side of a node may be any expression. A plain call is a node with the callee's names; anything
 //!   else is composed into one module, whose parameters are `h.W`, then `h_2.W`.
-//! * An elementwise function that hides a built-in bears a number in expressions, `tanh_1`, so that no rule
+//! * An elementwise function that hides a built-in bears a number in expressions, `tanh_2`, so that no rule
 //!   about the built-in applies to it.
 //!
 //! The limits are in [`limits`].

@@ -27,7 +27,8 @@ pub(super) enum ExprKind {
     /// `A'`, as often as there are primes.
     Transpose(Box<Expr>, usize),
     Negate(Box<Expr>),
-    Power(Box<Expr>, PowerOp, Box<Expr>),
+    /// The base, the operator and its place, the exponent.
+    Power(Box<Expr>, (PowerOp, Span), Box<Expr>),
     /// The first factor and the others with the operator before each, read from the left.
     Product(Box<Expr>, Vec<(ProductOp, Span, Expr)>),
     /// The first term and the others with their signs.
@@ -127,8 +128,8 @@ pub(super) enum Item {
     Module(ModuleItem),
     Function(FunctionItem),
     Network(NetworkItem),
-    /// Reported already.
-    Error,
+    /// Reported already; the name, if it is known, is defined all the same.
+    Error(Option<Ident>),
 }
 
 impl Expr {
@@ -150,7 +151,7 @@ impl Expr {
             match &expr.kind {
                 ExprKind::Name(_) | ExprKind::Number(_) => {}
                 ExprKind::Group(e) | ExprKind::Transpose(e, _) | ExprKind::Negate(e) => {
-                    stack.push(e)
+                    stack.push(e);
                 }
                 ExprKind::Power(a, _, b) => stack.extend([&**a, &**b]),
                 ExprKind::Product(first, rest) => {

@@ -3,10 +3,11 @@
 
 use num_traits::One;
 
+use crate::expr::form::{Argument, Denominator, Exponent, Form};
 use crate::expr::layout::{
     Layout, Level, Notation, Piece, chain, congruence, dimension_level, sum, write,
 };
-use crate::expr::reading::{Argument, Denominator, Exponent, Form, Reader, is_half};
+use crate::expr::reading::{Reader, is_half};
 use crate::expr::{Dimension, Function, Graph, Id, Names, Op, Rational};
 
 /// Writes an expression in LaTeX's math mode; braces and `\left … \right` balance.
@@ -76,7 +77,8 @@ const GREEK: &[&str] = &[
 /// Functions that LaTeX knows by name.
 const NAMED_OPERATORS: &[&str] = &["exp", "log", "sin", "cos", "tanh", "det"];
 
-fn operator(name: &str) -> String {
+/// The name of a function.
+pub(crate) fn latex_function(name: &str) -> String {
     if GREEK.contains(&name) || NAMED_OPERATORS.contains(&name) {
         format!(r"\{name}")
     } else if name.chars().count() == 1 {
@@ -87,7 +89,11 @@ fn operator(name: &str) -> String {
 }
 
 fn function(f: &Function) -> String {
-    format!("{}{}", operator(&f.name), "'".repeat(f.order as usize))
+    format!(
+        "{}{}",
+        latex_function(&f.name),
+        "'".repeat(f.order as usize)
+    )
 }
 
 fn dimension(d: &Dimension) -> String {
@@ -214,7 +220,7 @@ fn named_call(op: &Op, name: &str, arguments: &[Argument]) -> Layout {
         (Op::Backpropagate, [Argument::Value(e), Argument::Value(g), Argument::Value(x)]) => {
             derivative("V", *x, &[*e, *g])
         }
-        _ => call(&operator(name), arguments),
+        _ => call(&latex_function(name), arguments),
     }
 }
 

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::expr::{Graph, Id, Module, Name, Names, Shape, print, print_definition, printed_size};
-use crate::hbp::Equation;
+use crate::expr::{
+    FunctionDefinition, Graph, Id, Module, Name, Names, Op, Shape, print, print_definition,
+    printed_size,
+};
+use crate::hbp::{Equation, Loss};
 
 /// The longest expression a report writes.
 const LONGEST: u64 = 1_000_000;
@@ -37,9 +40,9 @@ fn add(names: &mut Names, graph: &Graph, name: &Name, id: Id) {
 }
 
 /// The names that may stand in an equation: the locals', then its own `let`s'.
-pub(crate) fn names(module: &Module, equation: &Equation) -> Names {
+pub(crate) fn names(module: &Module, lets: &[(Name, Id)]) -> Names {
     let mut names = locals(module);
-    for (name, id) in &equation.lets {
+    for (name, id) in lets {
         add(&mut names, &module.graph, name, *id);
     }
     names
@@ -80,6 +83,15 @@ pub(crate) fn quantities(module: &Module, equation: &Equation) -> [(String, Id);
     ]
 }
 
+/// The quantities of a variable when the module is itself the loss.
+pub(crate) fn loss_quantities(equation: &Equation, loss: &Loss) -> [(String, Id); 2] {
+    let v = &equation.variable;
+    [
+        (format!("grad({v})"), loss.gradient),
+        (format!("hess({v})"), loss.hessian),
+    ]
+}
+
 /// The declared shape of a variable.
 pub(crate) fn shape<'a>(graph: &'a Graph, variable: &Name) -> Option<&'a Shape> {
     graph.variables().get(variable).map(|v| &v.shape)
@@ -98,4 +110,63 @@ pub(crate) fn used(graph: &Graph, roots: &[Id], names: &Names) -> BTreeSet<Id> {
         }
     }
     used
+}
+
+/// The definition of an elementwise function.
+pub(crate) struct Body {
+    /// The argument as the user calls it.
+    pub(crate) argument: String,
+    pub(crate) value: Id,
+    /// The names under which the value is written.
+    pub(crate) names: Names,
+}
+
+/// The elementwise functions that a module uses and that are not built in, those that their definitions use
+/// included, in the table's order; `None` for an abstract one.
+pub(crate) fn functions(module: &Module) -> Vec<(Name, Option<Body>)> {
+    let graph = &module.graph;
+    let mut used: BTreeSet<&Name> = BTreeSet::new();
+    let mut roots: Vec<Id> = module.locals.iter().map(|(_, id)| *id).collect();
+    roots.push(module.output.1);
+    while !roots.is_empty() {
+        let mut bodies = Vec::new();
+        for id in graph.topological(&roots) {
+            let Op::Function(f) = &graph[id].op else {
+                continue;
+            };
+            if used.insert(&f.name)
+                && let Some(FunctionDefinition::Defined { body, .. }) =
+                    graph.functions().get(&f.name)
+            {
+                bodies.push(*body);
+            }
+        }
+        roots = bodies;
+    }
+    let own = graph
+        .functions()
+        .iter()
+        .filter(|(name, _)| used.contains(name));
+    own.filter_map(|(name, function)| match function {
+        FunctionDefinition::Builtin => None,
+        FunctionDefinition::Abstract => Some((name.clone(), None)),
+        FunctionDefinition::Defined { argument, body } => {
+            // In the graph the argument bears the function's name, `swish(t)`, so that no other variable can.
+            let inner = argument
+                .split_once('(')
+                .and_then(|(_, rest)| rest.strip_suffix(')'));
+            let shown = inner.unwrap_or(argument).to_owned();
+            let mut names = Names::default();
+            names.rename(argument.clone(), shown.as_str());
+            Some((
+                name.clone(),
+                Some(Body {
+                    argument: shown,
+                    value: *body,
+                    names,
+                }),
+            ))
+        }
+    })
+    .collect()
 }

@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use super::Setting;
 use super::json::structure;
-use super::naming::{TooLong, defined, locals, names, quantities, shape};
+use super::naming::{
+    Body, TooLong, defined, functions, locals, loss_quantities, names, quantities, shape, written,
+};
 use super::steps::steps as write_steps;
-use crate::expr::{Facts, FunctionDefinition, Graph, Id, Module, Name, Names, Op};
+use crate::expr::{Facts, Id, Module, Name};
 use crate::hbp::{Equation, Equations};
 
 /// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
@@ -48,14 +50,19 @@ fn forward(module: &Module) -> Result<String, TooLong> {
     let mut out = String::new();
     let graph = &module.graph;
     let names = locals(module);
-    let roots: Vec<Id> = module
-        .locals
-        .iter()
-        .map(|(_, id)| *id)
-        .chain([module.output.1])
-        .collect();
-    for line in functions(graph, &roots)? {
-        let _ = writeln!(out, "{line}");
+    for (name, definition) in functions(module) {
+        match definition {
+            None => writeln!(out, "fn {name}(t)"),
+            Some(Body {
+                argument,
+                value,
+                names,
+            }) => {
+                let value = written(graph, value, &names, &name)?;
+                writeln!(out, "fn {name}({argument}) = {value}")
+            }
+        }
+        .unwrap_or_default();
     }
     let declared = |name: &Name| {
         let shape = shape(graph, name).map_or_else(String::new, ToString::to_string);
@@ -83,7 +90,7 @@ fn forward(module: &Module) -> Result<String, TooLong> {
     }
     // The output may be a local under another name.
     let output = if names.get(*value).is_some() {
-        super::naming::written(graph, *value, &names, z)?
+        written(graph, *value, &names, z)?
     } else {
         defined(graph, *value, &names, z)?
     };
@@ -105,67 +112,60 @@ fn described(facts: Facts) -> String {
         .collect()
 }
 
-/// The user's own elementwise functions below the roots, and those their definitions use, in the table's order.
-fn functions(graph: &Graph, roots: &[Id]) -> Result<Vec<String>, TooLong> {
-    let mut used: Vec<&Name> = Vec::new();
-    let mut roots = roots.to_vec();
-    while !roots.is_empty() {
-        let mut bodies = Vec::new();
-        for id in graph.topological(&roots) {
-            let Op::Function(f) = &graph[id].op else {
-                continue;
-            };
-            if used.contains(&&f.name) {
-                continue;
-            }
-            used.push(&f.name);
-            if let Some(FunctionDefinition::Defined { body, .. }) = graph.functions().get(&f.name) {
-                bodies.push(*body);
-            }
-        }
-        roots = bodies;
-    }
-    let mut lines = Vec::new();
-    for (name, function) in graph
-        .functions()
-        .iter()
-        .filter(|(name, _)| used.contains(name))
-    {
-        match function {
-            FunctionDefinition::Abstract => lines.push(format!("fn {name}(t)")),
-            FunctionDefinition::Defined { argument, body } => {
-                let body = defined(graph, *body, &Names::default(), name)?;
-                lines.push(format!("fn {name}({argument}) = {body}"));
-            }
-            FunctionDefinition::Builtin => {}
-        }
-    }
-    Ok(lines)
-}
-
-/// The equations of one variable, aligned at their `=`.
+/// The equations of one variable.
 fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
-    let graph = &module.graph;
-    let names = names(module, equation);
-    let shape = shape(graph, &equation.variable).map_or_else(String::new, ToString::to_string);
+    let shape =
+        shape(&module.graph, &equation.variable).map_or_else(String::new, ToString::to_string);
     let form = structure(equation.structure);
     let mut out = format!("{}: {shape}    block: {form}\n", equation.variable);
-    for (name, id) in &equation.lets {
+    out.push_str(&block(
+        module,
+        &equation.lets,
+        &quantities(module, equation),
+    )?);
+    if let Some(loss) = &equation.loss {
+        let z = &module.output.0;
+        let form = structure(loss.structure);
+        let _ = writeln!(
+            out,
+            "  as the loss itself (grad({z}) = 1, hess({z}) = 0)    block: {form}"
+        );
+        out.push_str(&block(
+            module,
+            &loss.lets,
+            &loss_quantities(equation, loss),
+        )?);
+    }
+    Ok(out)
+}
+
+/// `let`s and equations, aligned at their `=`.
+fn block(
+    module: &Module,
+    lets: &[(Name, Id)],
+    equations: &[(String, Id)],
+) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, lets);
+    let mut out = String::new();
+    for (name, id) in lets {
         let _ = writeln!(
             out,
             "    let {name} = {}",
             defined(graph, *id, &names, name)?
         );
     }
-    let quantities = quantities(module, equation);
-    let width = quantities
+    let width = equations
         .iter()
         .map(|(what, _)| what.chars().count())
         .max()
         .unwrap_or(0);
-    for (what, id) in quantities {
-        let value = super::naming::written(graph, id, &names, &what)?;
-        let _ = writeln!(out, "    {what:width$} = {value}");
+    for (what, id) in equations {
+        let _ = writeln!(
+            out,
+            "    {what:width$} = {}",
+            written(graph, *id, &names, what)?
+        );
     }
     Ok(out)
 }

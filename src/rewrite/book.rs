@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::enode::ENode;
 use super::notation::{self, Token};
 use super::phase::Phase;
+use crate::expr::Op;
 
 /// One rule of the book.
 #[derive(Clone, Debug)]
@@ -80,6 +81,9 @@ const EMBEDDED: &[(&str, &str)] = &[
     ),
     ("07_batch", include_str!("../../rules/07_batch.rules")),
 ];
+
+/// The variable that stands for the other terms when a rule on two terms works inside a longer sum.
+pub(crate) const RESERVED: &str = "?the-rest";
 
 impl RuleBook {
     /// The book inside the program.
@@ -230,7 +234,17 @@ fn parse_rule(
             .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
+    for start in [&lhs, &rhs].into_iter().take(1 + usize::from(both_ways)) {
+        can_start(start).map_err(|(message, help)| fail(line, message, help))?;
+    }
     let bound = variables(&lhs);
+    if bound.iter().any(|v| v.to_string() == RESERVED) {
+        return Err(fail(
+            line,
+            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
+            "choose another name",
+        ));
+    }
     for v in variables(&rhs) {
         if !bound.contains(&v) {
             return Err(fail(
@@ -272,6 +286,30 @@ fn parse_rule(
         rhs,
         conditions,
     })
+}
+
+/// Whether a rule can find what `side` says in an e-graph.
+fn can_start(side: &PatternAst<ENode>) -> Result<(), (String, &'static str)> {
+    if matches!(side.last(), Some(ENodeOrVar::Var(_)) | None) {
+        return Err((
+            "starts from a bare variable, so it would apply everywhere".into(),
+            "a side that a rule starts from is an operation",
+        ));
+    }
+    for node in side {
+        if let ENodeOrVar::ENode(node) = node
+            && matches!(
+                node.op,
+                Op::Rows | Op::Cols | Op::Size | Op::DimensionProduct
+            )
+        {
+            return Err((
+                format!("looks for `({node} …)`, but sizes are known and never stand so"),
+                "name the size ?n, with a condition like `has-size(?a, ?n)`",
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn variables(pattern: &PatternAst<ENode>) -> BTreeSet<Var> {

@@ -71,9 +71,6 @@ impl fmt::Display for ENode {
 /// A term with its operations, children before parents; the last one is the root.
 pub(crate) type Term = egg::RecExpr<ENode>;
 
-/// The names that stand for whole values in the e-graph: a module's locals.
-pub(crate) type Locals = Vec<(Name, Id)>;
-
 /// Writes `root` as a term with sums nested to the right, one node for each shared subexpression.
 pub(crate) fn to_term(graph: &Graph, root: Id) -> Term {
     let mut term = Term::default();
@@ -103,23 +100,6 @@ pub(crate) fn nest(
     rest.iter().rev().fold(*last, |tail, head| {
         add(ENode::new(op.clone(), &[*head, tail]))
     })
-}
-
-/// Reads a term back into a graph. A local's name becomes its value.
-///
-/// # Errors
-/// When the term is not well shaped, which a sound rule book never produces.
-pub(crate) fn from_term(
-    graph: &mut Graph,
-    term: &Term,
-    locals: &[(Name, Id)],
-) -> Result<Id, ShapeError> {
-    let mut ids: Vec<Id> = Vec::with_capacity(term.len());
-    for node in term {
-        let children: Vec<Id> = node.children.iter().map(|c| ids[usize::from(*c)]).collect();
-        ids.push(build(graph, &node.op, &children, locals)?);
-    }
-    Ok(*ids.last().expect("a term is not empty"))
 }
 
 /// Adds one operation to a graph, turning whole numbers into dimensions where a dimension is meant.

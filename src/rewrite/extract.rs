@@ -1,12 +1,12 @@
 //! Extraction: the form of a class that a person would write. Why our own: the choice must be the same on
 //! every machine, a congruence counts its Jacobian once, and whether a form reads well depends on where it stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use egg::Language;
 
 use super::analysis::Egraph;
-use super::enode::{ENode, build};
+use super::enode::{ENode, Term, build};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// Which of two equal forms of a scaled congruence is preferred.
@@ -34,6 +34,7 @@ enum Form {
     Number,
     Sum,
     Product,
+    Entries,
     Congruence,
     Diag,
     Wide,
@@ -97,10 +98,10 @@ impl<'a> Extraction<'a> {
     /// The operator J or V left over in the best form of a class, and the operation it could not pass.
     pub(crate) fn left_over(&self, class: egg::Id) -> Option<egg::Id> {
         let mut stack = vec![self.egraph.find(class)];
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let mut found = None;
         while let Some(id) = stack.pop() {
-            if seen.insert(id, ()).is_some() {
+            if !seen.insert(id) {
                 continue;
             }
             let choice = self.choices.get(&id)?;
@@ -110,6 +111,14 @@ impl<'a> Extraction<'a> {
             stack.extend(choice.node.children().iter().map(|c| self.egraph.find(*c)));
         }
         found
+    }
+
+    /// The best form of a class as a term.
+    pub(crate) fn term(&self, class: egg::Id) -> Term {
+        let root = self.egraph.find(class);
+        self.choices[&root]
+            .node
+            .build_recexpr(|id| self.choices[&self.egraph.find(id)].node.clone())
     }
 
     /// Writes the best form of a class into a graph.
@@ -159,7 +168,7 @@ impl<'a> Extraction<'a> {
             let inner = &self.egraph[node.children[1]].data;
             // Around a scalar it is an outer product.
             if inner.shape().is_some_and(|s| s.is_scalar()) {
-                weight += 20;
+                weight += children[0].weight + 4;
             }
         }
         Some(Choice {
@@ -179,10 +188,10 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         _ => 0,
     };
     let tight = |i: usize| match children[i].form {
-        Form::Sum | Form::Product | Form::Congruence | Form::Number => 2,
+        Form::Sum | Form::Product | Form::Entries | Form::Congruence | Form::Number => 2,
         _ => 0,
     };
-    let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
+    let diagonal = |i: usize| u64::from(children[i].form == Form::Diag);
     // A Kronecker product inside a product hides the structure of the whole.
     let wide = |i: usize| {
         if children[i].form == Form::Wide {
@@ -197,7 +206,8 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
             let digits = value.to_string().len() as u64;
             (digits, if digits > 1 { Form::Number } else { Form::Atom })
         }
-        Op::Dimension(_) | Op::Function(_) => (1, Form::Atom),
+        Op::Dimension(_) => (1, Form::Atom),
+        Op::Function(f) => (1 + u64::from(f.order), Form::Atom),
         Op::Add => (all + 1, Form::Sum),
         Op::Scale => (all + 1 + bracket(0) + bracket(1), Form::Product),
         Op::Multiply => {
@@ -212,14 +222,16 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
                 Form::Product,
             )
         }
-        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Product),
+        Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Entries),
         Op::Kronecker => (
-            all + 3 + tight(0) + tight(1) + (wide(0) + wide(1)) / 2,
+            all + 3 + tight(0) + tight(1) + wide(0) / 2 + wide(1) / 2,
             Form::Wide,
         ),
         Op::Power => (all + 1 + tight(0), Form::Product),
         Op::Transpose => match children[0].form {
             Form::Wide => (all + 3, Form::Wide),
+            // `(a + b)'` reads better than `a' + b'`.
+            Form::Sum | Form::Entries => (all + 1, Form::Atom),
             _ => (all + 1 + tight(0), Form::Atom),
         },
         Op::Congruence => {
@@ -241,8 +253,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         Op::Diag => (all + 6, Form::Diag),
         Op::Apply => (all + 2, Form::Atom),
         Op::Sum | Op::Mean | Op::Trace => (all + 6, Form::Atom),
-        Op::Inverse => (all + 5, Form::Atom),
-        Op::Eye | Op::Expectation => (all + 5, Form::Atom),
+        Op::Inverse | Op::Eye | Op::Expectation => (all + 5, Form::Atom),
         Op::Norm2 | Op::Determinant | Op::LogDeterminant | Op::LogSumExp | Op::Softmax => {
             (all + 8, Form::Atom)
         }

@@ -4,16 +4,21 @@
 
 mod analysis;
 mod book;
+mod check;
 mod condition;
 mod enode;
 mod extract;
+mod load;
 mod normalise;
 mod notation;
 mod phase;
+mod proof;
 mod simplify;
 
 pub use book::{BookError, Rule, RuleBook};
+pub use check::{RuleCheck, check_book, check_rule};
 pub use extract::Style;
 pub(crate) use normalise::normalise;
 pub use phase::{Phase, PhaseReport};
+pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};

@@ -1,6 +1,8 @@
 //! Phases: which rules run together, and how far. Why phases: one saturation with every rule in it explodes,
 //! and a phase that only goes inwards, or only to shorter forms, saturates in a few milliseconds.
 
+use std::collections::BTreeSet;
+
 use egg::{
     Applier, ConditionalApplier, Pattern, Rewrite, Runner, SimpleScheduler, StopReason, Var,
 };
@@ -56,7 +58,7 @@ impl Phase {
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
             Self::Differentiate => (60, 20_000),
-            Self::Simplify => (12, 4_000),
+            Self::Simplify => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),
             Self::Batch => (20, 10_000),
@@ -93,19 +95,33 @@ pub struct PhaseReport {
 }
 
 /// Runs rules on an e-graph until nothing changes or the limits are reached. Whatever is extracted later is
-/// equal to what was put in, saturated or not.
+/// equal to what was put in, saturated or not. Also returns the names of the rules that added something.
 pub(crate) fn saturate(
     egraph: Egraph,
     rules: &Rules,
     limits: (usize, usize),
-) -> (Egraph, PhaseReport) {
+) -> (Egraph, PhaseReport, BTreeSet<String>) {
+    saturate_until(egraph, rules, limits, None)
+}
+
+/// Like [`saturate`], but stops as soon as two classes are one.
+pub(crate) fn saturate_until(
+    egraph: Egraph,
+    rules: &Rules,
+    limits: (usize, usize),
+    goal: Option<(egg::Id, egg::Id)>,
+) -> (Egraph, PhaseReport, BTreeSet<String>) {
     let analysis = egraph.analysis.clone();
     let runner: Runner<ENode, Knowledge> = Runner::new(analysis)
         .with_egraph(egraph)
         .with_iter_limit(limits.0)
         .with_node_limit(limits.1)
-        .with_time_limit(std::time::Duration::from_secs(3600))
+        .with_time_limit(std::time::Duration::from_hours(1))
         .with_scheduler(SimpleScheduler)
+        .with_hook(move |runner| match goal {
+            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => Err("proved".into()),
+            _ => Ok(()),
+        })
         .run(&rules.0);
     let report = PhaseReport {
         saturated: matches!(runner.stop_reason, Some(StopReason::Saturated)),
@@ -113,7 +129,18 @@ pub(crate) fn saturate(
         classes: runner.egraph.number_of_classes(),
         iterations: runner.iterations.len(),
     };
-    (runner.egraph, report)
+    let fired = runner
+        .iterations
+        .iter()
+        .flat_map(|iteration| iteration.applied.keys())
+        .map(|name| rule_name(name.as_str()).to_owned())
+        .collect();
+    (runner.egraph, report, fired)
+}
+
+/// The name in the book of a compiled rule.
+fn rule_name(compiled: &str) -> &str {
+    compiled.split(" (").next().unwrap_or(compiled)
 }
 
 /// All conditions of one rule.

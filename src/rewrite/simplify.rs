@@ -1,15 +1,16 @@
 //! Simplification in rounds: put in, saturate, take out, normalise, until nothing changes. Why rounds: after a
 //! sum is sorted, factors that were far apart stand side by side, and the next small e-graph pulls them out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
-use super::enode::{ENode, nest};
+use super::enode::{ENode, Term, nest, to_term};
 use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
+use super::proof::{Rewriting, explain};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// A rule book made ready to run, phase by phase.
@@ -54,6 +55,21 @@ pub enum RewriteError {
 pub struct Report {
     /// One entry for every saturation, in order.
     pub phases: Vec<(Phase, PhaseReport)>,
+    /// Whether steps are wanted; they cost more than the derivation itself.
+    pub explain: bool,
+    /// The steps of the last call, one list for each root, when they are wanted.
+    pub steps: Vec<Vec<Rewriting>>,
+    /// The names of the rules that added something to an e-graph, whether or not it was used in the end.
+    pub fired: BTreeSet<String>,
+}
+
+impl Report {
+    fn record(&mut self, root: usize, steps: Vec<Rewriting>) {
+        if self.steps.len() <= root {
+            self.steps.resize_with(root + 1, Vec::new);
+        }
+        self.steps[root].extend(steps);
+    }
 }
 
 const MAX_ROUNDS: usize = 6;
@@ -99,7 +115,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.differentiate,
             phase: Phase::Differentiate,
-            taste: Taste { style: Style::Hadamard, values: false },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: false,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -117,7 +136,10 @@ impl Rewriter {
         let job = Job {
             rules: &self.table,
             phase: Phase::Table,
-            taste: Taste { style: Style::Hadamard, values: true },
+            taste: Taste {
+                style: Style::Hadamard,
+                values: true,
+            },
         };
         job.run(graph, roots, &[], report)
     }
@@ -137,11 +159,19 @@ impl Rewriter {
         let job = Job {
             rules: &self.simplify,
             phase: Phase::Simplify,
-            taste: Taste { style, values: false },
+            taste: Taste {
+                style,
+                values: false,
+            },
         };
         let mut current = Vec::with_capacity(roots.len());
-        for root in roots {
-            current.push(normalise(graph, *root)?);
+        for (i, root) in roots.iter().enumerate() {
+            let normal = normalise(graph, *root)?;
+            if report.explain && normal != *root {
+                let step = Rewriting::collect_terms(Phase::Simplify, *root, normal);
+                report.record(i, vec![step]);
+            }
+            current.push(normal);
         }
         for _ in 0..MAX_ROUNDS {
             let next = job.run(graph, &current, locals, report)?;
@@ -174,6 +204,9 @@ impl Job<'_> {
             return Err(RewriteError::TooManyVariables { count });
         }
         let mut egraph = Egraph::new(Knowledge::new(graph, locals));
+        if report.explain {
+            egraph = egraph.with_explanations_enabled();
+        }
         let mut classes = HashMap::new();
         for root in roots {
             insert(&mut egraph, graph, *root, &mut classes);
@@ -186,8 +219,9 @@ impl Job<'_> {
             egraph.union_trusted(class, leaf, "local");
         }
         egraph.rebuild();
-        let (egraph, phase) = saturate(egraph, self.rules, self.phase.limits());
+        let (mut egraph, phase, fired) = saturate(egraph, self.rules, self.phase.limits());
         report.phases.push((self.phase, phase));
+        report.fired.extend(fired);
         let extraction = Extraction::new(&egraph, self.taste);
         let mut done = HashMap::new();
         let mut results = Vec::with_capacity(roots.len());
@@ -196,8 +230,24 @@ impl Job<'_> {
             if extraction.is_forbidden(class) {
                 return Err(self.stuck(graph, &extraction, class, &classes, &egraph));
             }
-            let id = extraction.write(class, graph, locals, &mut done)?;
-            results.push(normalise(graph, id)?);
+            results.push(extraction.write(class, graph, locals, &mut done)?);
+        }
+        if report.explain {
+            let terms: Vec<Term> = roots.iter().map(|r| extraction.term(classes[r])).collect();
+            for (i, (root, term)) in roots.iter().zip(&terms).enumerate() {
+                let from = to_term(graph, *root);
+                let steps = explain(&mut egraph, graph, locals, (&from, term), self.phase)?;
+                report.record(i, steps);
+            }
+        }
+        for (i, result) in results.iter_mut().enumerate() {
+            let before = std::mem::replace(result, normalise(graph, *result)?);
+            if report.explain && before != *result {
+                report.record(
+                    i,
+                    vec![Rewriting::collect_terms(self.phase, before, *result)],
+                );
+            }
         }
         Ok(results)
     }

@@ -6,8 +6,21 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const SMOOTH: &[&str] = &[
-    "sin", "cos", "tanh", "sigmoid", "softplus", "relu", "abs", "leaky_relu", "elu", "selu", "gelu", "silu", "erf",
-    "swish", "wavy",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "relu",
+    "abs",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "erf",
+    "swish",
+    "wavy",
 ];
 
 /// Expressions made so far, and which of them are symmetric.
@@ -21,10 +34,25 @@ pub(crate) struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     pub(crate) fn new(graph: &'a mut Graph, sizes: &'a Sizes, seed: u64) -> Self {
-        let names = ["A", "B", "X", "S", "P", "Y", "F", "G", "M", "D", "x", "a", "p", "b", "v", "s", "Z", "U"];
-        let nodes = names.iter().map(|name| graph.variable(name).unwrap()).collect();
-        let symmetric = ["S", "P", "Z", "s"].iter().map(|name| graph.variable(name).unwrap()).collect();
-        Self { graph, nodes, symmetric, sizes, rng: ChaCha8Rng::seed_from_u64(seed) }
+        let names = [
+            "A", "B", "X", "S", "P", "Y", "F", "G", "M", "D", "x", "a", "p", "b", "v", "s", "Z",
+            "U",
+        ];
+        let nodes = names
+            .iter()
+            .map(|name| graph.variable(name).unwrap())
+            .collect();
+        let symmetric = ["S", "P", "Z", "s"]
+            .iter()
+            .map(|name| graph.variable(name).unwrap())
+            .collect();
+        Self {
+            graph,
+            nodes,
+            symmetric,
+            sizes,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
     }
 
     fn pick(&mut self, from: &[Id]) -> Option<Id> {
@@ -33,9 +61,18 @@ impl<'a> Pool<'a> {
 
     /// A node with some property, newer ones more often.
     fn some(&mut self, fits: impl Fn(&Shape) -> bool) -> Option<Id> {
-        let all: Vec<Id> = self.nodes.iter().copied().filter(|id| fits(&self.graph.shape(*id))).collect();
+        let all: Vec<Id> = self
+            .nodes
+            .iter()
+            .copied()
+            .filter(|id| fits(&self.graph.shape(*id)))
+            .collect();
         let recent = &all[all.len().saturating_sub(5)..];
-        if self.rng.random_bool(0.5) { self.pick(recent) } else { self.pick(&all) }
+        if self.rng.random_bool(0.5) {
+            self.pick(recent)
+        } else {
+            self.pick(&all)
+        }
     }
 
     fn any(&mut self) -> Option<Id> {
@@ -88,11 +125,17 @@ impl<'a> Pool<'a> {
     /// Adds one random expression, if it is not too large.
     pub(crate) fn grow(&mut self) {
         let before = self.graph.len();
-        let Some((id, symmetric)) = self.choose() else { return };
-        let small = |id: Id, graph: &Graph| {
-            graph[id].sort.shape().is_none_or(|s| s.size().evaluate(self.sizes).is_some_and(|n| n <= 1300))
+        let Some((id, symmetric)) = self.choose() else {
+            return;
         };
-        let new = (before..self.graph.len()).all(|k| small(Id(u32::try_from(k).unwrap()), self.graph));
+        let small = |id: Id, graph: &Graph| {
+            graph[id]
+                .sort
+                .shape()
+                .is_none_or(|s| s.size().evaluate(self.sizes).is_some_and(|n| n <= 1300))
+        };
+        let new =
+            (before..self.graph.len()).all(|k| small(Id(u32::try_from(k).unwrap()), self.graph));
         if new && small(id, self.graph) {
             self.nodes.push(id);
             if symmetric {
@@ -200,8 +243,13 @@ impl<'a> Pool<'a> {
             }
             25 => {
                 let a = self.square()?;
-                let op = [Op::Trace, Op::Determinant][self.rng.random_range(0..2)].clone();
-                dense(self.node(op, &[a]))
+                if self.rng.random_bool(0.5) {
+                    return dense(self.node(Op::Trace, &[a]));
+                }
+                // Entries below 1: the error of a determinant grows with the product of its rows.
+                let f = self.graph.function("tanh", 0);
+                let a = self.node(Op::Apply, &[f, a])?;
+                dense(self.node(Op::Determinant, &[a]))
             }
             26 => {
                 let a = self.any()?;
@@ -210,7 +258,8 @@ impl<'a> Pool<'a> {
             }
             27 => {
                 let a = self.any()?;
-                let op = [Op::Sum, Op::Mean, Op::LogSumExp, Op::Norm2][self.rng.random_range(0..4)].clone();
+                let op = [Op::Sum, Op::Mean, Op::LogSumExp, Op::Norm2][self.rng.random_range(0..4)]
+                    .clone();
                 dense(self.node(op, &[a]))
             }
             28 => {

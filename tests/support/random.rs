@@ -1,6 +1,6 @@
 //! Random expressions.
 
-use hbp::expr::{Graph, Id, Op, Shape};
+use hbp::expr::{Graph, Id, Op};
 use proptest::prelude::*;
 
 use super::symbols::build;
@@ -31,27 +31,27 @@ pub fn grow(g: &mut Graph, choices: &[(usize, usize, usize)]) -> Id {
     let mut last = pool[0];
     for (op, a, b) in choices {
         let (op, arity) = &ops[op % ops.len()];
-        // Recent values are chosen more often, so that expressions grow deep.
-        let pick = |k: &usize| pool[pool.len() - 1 - (k % pool.len()).min(k / 7 % pool.len())];
+        // Every other operand is the latest value, so that expressions grow deep; the next that fits is taken.
         let first = if *op == Op::Apply {
             build(g, "phi''")
+        } else if a % 2 == 0 {
+            last
         } else {
-            pick(a)
+            pool[a % pool.len()]
         };
-        let children: Vec<Id> = [first, pick(b)]
-            .into_iter()
-            .take(arity.unwrap_or(2))
-            .collect();
-        // `.*` of scalars and products with a scalar have a canonical form of their own.
-        let shapes: Vec<_> = children.iter().filter_map(|c| g[*c].sort.shape()).collect();
-        let scalar = shapes.iter().any(Shape::is_scalar);
-        if scalar && matches!(op, Op::Multiply | Op::Hadamard | Op::Kronecker) {
-            continue;
-        }
-        if *op == Op::Scale && !shapes[0].is_scalar() {
-            continue;
-        }
-        if let Ok(id) = g.node(op.clone(), &children) {
+        let node = (0..pool.len()).find_map(|j| {
+            let second = pool[(b + j) % pool.len()];
+            let pair = if b % 2 == 0 || *op == Op::Apply {
+                [first, second]
+            } else {
+                [second, first]
+            };
+            let children = &pair[..arity.unwrap_or(2).min(2)];
+            is_canonical(g, op, children)
+                .then(|| g.node(op.clone(), children).ok())
+                .flatten()
+        });
+        if let Some(id) = node {
             pool.push(id);
             last = id;
         }
@@ -59,7 +59,17 @@ pub fn grow(g: &mut Graph, choices: &[(usize, usize, usize)]) -> Id {
     last
 }
 
+/// Products with a scalar have a form of their own; `scale` takes a scalar.
+fn is_canonical(g: &Graph, op: &Op, children: &[Id]) -> bool {
+    let scalar = |id: &Id| g[*id].sort.shape().is_some_and(|shape| shape.is_scalar());
+    match op {
+        Op::Multiply | Op::Hadamard | Op::Kronecker => !children.iter().any(scalar),
+        Op::Scale => scalar(&children[0]),
+        _ => true,
+    }
+}
+
 /// Strategies for [`grow`].
 pub fn choices() -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
-    prop::collection::vec((0..1000usize, 0..1000usize, 0..1000usize), 1..60)
+    prop::collection::vec((0..1000usize, 0..1000usize, 0..1000usize), 1..25)
 }

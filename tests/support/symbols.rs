@@ -1,12 +1,12 @@
 //! A graph with the usual symbols, for tests of notations.
 
-use hbp::expr::{Graph, Id};
+use hbp::expr::{Graph, Id, Module};
 
 use super::{expression, module};
 
-/// A graph with matrices A, B (n × n), W (m × n), vectors x, y (n), scalars s, t and a gradient and Hessian
+/// A module with matrices A, B (n × n), W (m × n), vectors x, y (n), scalars s, t and a gradient and Hessian
 /// at z (m).
-pub fn graph() -> Graph {
+pub fn symbols() -> Module {
     let declarations = [
         "A: n n",
         "B: n n",
@@ -18,7 +18,12 @@ pub fn graph() -> Graph {
         "grad(z): m",
         "hess(z): m m",
     ];
-    module(&declarations, &[], "s").graph
+    module(&declarations, &[], "(mul W x)")
+}
+
+/// The graph of [`symbols`].
+pub fn graph() -> Graph {
+    symbols().graph
 }
 
 /// Builds an expression written in the rules' notation, with `dz` for `grad(z)` and `Hz` for `hess(z)`.

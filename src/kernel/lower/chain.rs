@@ -9,7 +9,7 @@ use crate::kernel::matrix::{Form, Matrix, Scalar, is_palindrome};
 use super::Lowering;
 
 /// Longer chains are cut into pieces of this many factors, each ordered by itself.
-const LONGEST: usize = 16;
+const LONGEST: usize = 20;
 
 impl Lowering<'_> {
     /// The product of matrices as a chain whose order is still open.
@@ -84,17 +84,20 @@ impl Lowering<'_> {
         if let Some(known) = self.products.get(factors) {
             return known.clone();
         }
-        let product = if factors.len() > LONGEST {
-            let pieces: Vec<Matrix> = factors
-                .chunks(LONGEST)
-                .map(|piece| self.multiplied(piece))
-                .collect();
-            let scale = pieces
-                .iter()
-                .fold(Scalar::ONE, |s, p| self.builder.scalar_product(s, p.scale));
-            let pieces: Vec<Matrix> = pieces.iter().map(Matrix::bare).collect();
-            let product = self.multiplied(&pieces);
-            self.scaled(&product, scale)
+        let nested = factors.iter().any(|f| f.depth() > 0);
+        let product = if (factors[factors.len() - 1].cols == 1 || factors[0].rows == 1)
+            && (nested || factors.len() > LONGEST)
+        {
+            self.vector_first(factors)
+        } else if factors.len() > LONGEST {
+            let mut pieces = Vec::new();
+            for piece in factors.chunks(LONGEST) {
+                let product = self.multiplied(piece);
+                let open = matches!(product.form, Form::Product(_));
+                pieces.push(if open { self.stored(&product) } else { product });
+            }
+            let product = self.chain(&pieces);
+            self.settled(&product)
         } else {
             let ordered = self.best_order(factors);
             match self.merged(factors) {
@@ -104,6 +107,26 @@ impl Lowering<'_> {
         };
         self.products.insert(factors.to_vec(), product.clone());
         product
+    }
+
+    /// A chain with a vector at one end, one factor after the other from there: no order takes less, and where factors
+    /// are nested sums it spares trying.
+    fn vector_first(&mut self, factors: &[Matrix]) -> Matrix {
+        let last = factors.len() - 1;
+        if factors[last].cols == 1 {
+            let vector = factors[last].clone();
+            factors[..last]
+                .iter()
+                .rev()
+                .fold(vector, |product, factor| {
+                    self.multiply(factor, &product, false)
+                })
+        } else {
+            let vector = factors[0].clone();
+            factors[1..].iter().fold(vector, |product, factor| {
+                self.multiply(&product, factor, false)
+            })
+        }
     }
 
     /// Dynamic programming over the places where the last product of each part of the chain could be.

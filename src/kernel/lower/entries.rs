@@ -127,7 +127,7 @@ impl Lowering<'_> {
             Form::Dense(view) => read(*view),
             Form::Kronecker(factors) if !matrix.is_vector() => {
                 let (a, b) = (self.force(&factors.0), self.force(&factors.1));
-                let (a, b) = (self.block_read(a, (b.rows, b.cols)), repeated_read(b));
+                let (a, b) = (block_read(a, (b.rows, b.cols)), repeated_read(b));
                 self.combine(ScalarOp::Multiply, matrix, &[a, b])
             }
             Form::Product(_) => match self.rank_one(&matrix.bare()) {
@@ -182,9 +182,19 @@ impl Lowering<'_> {
     fn sum_entry(&mut self, terms: &[Matrix], like: &Matrix) -> Operand {
         let mut total = self.entry(&terms[0]);
         for term in &terms[1..] {
-            // a + (-1) b is a − b.
-            let (op, term) = if term.scale == Scalar::number(-1.0) {
-                (ScalarOp::Subtract, term.bare())
+            // a + (−s) b is a − s b.
+            let (op, term) = if term.scale.number.0 < 0.0 {
+                let scale = Scalar {
+                    number: Number(-term.scale.number.0),
+                    ..term.scale
+                };
+                (
+                    ScalarOp::Subtract,
+                    Matrix {
+                        scale,
+                        ..term.clone()
+                    },
+                )
             } else {
                 (ScalarOp::Add, term.clone())
             };
@@ -192,23 +202,6 @@ impl Lowering<'_> {
             total = self.combine(op, like, &[total, entry]);
         }
         total
-    }
-
-    /// Entry (i, j) of A ⊗ B reads A at (i / rows of B, j / columns of B).
-    fn block_read(&mut self, a: View, (rows, cols): (usize, usize)) -> Operand {
-        let (row, col) = a.strides();
-        let axis = |divide, stride| Axis {
-            divide,
-            ..Axis::plain(stride)
-        };
-        Operand::Read(
-            a.value,
-            Access {
-                row: axis(rows, row),
-                col: axis(cols, col),
-                diagonal: false,
-            },
-        )
     }
 
     /// Both factors of a matrix of rank one by its form, `a b'`, as columns.
@@ -223,6 +216,23 @@ impl Lowering<'_> {
         let right = self.multiplied(&factors[place..]).transpose();
         Some((self.force(&left), self.force(&right)))
     }
+}
+
+/// Entry (i, j) of A ⊗ B reads A at (i / rows of B, j / columns of B).
+fn block_read(a: View, (rows, cols): (usize, usize)) -> Operand {
+    let (row, col) = a.strides();
+    let axis = |divide, stride| Axis {
+        divide,
+        ..Axis::plain(stride)
+    };
+    Operand::Read(
+        a.value,
+        Access {
+            row: axis(rows, row),
+            col: axis(cols, col),
+            diagonal: false,
+        },
+    )
 }
 
 /// Entry (i, j) of A ⊗ B reads B at (i mod its rows, j mod its columns).
@@ -242,13 +252,13 @@ fn repeated_read(b: View) -> Operand {
     )
 }
 
-/// True when all stored terms hold their transposes.
+/// True when every stored term holds its transpose and no other term has to be computed.
 fn turned(terms: &[Matrix]) -> bool {
-    let mut stored = terms.iter().filter_map(|term| match &term.form {
-        Form::Dense(view) => Some(view.transposed),
-        _ => None,
-    });
-    stored.next() == Some(true) && stored.all(|transposed| transposed)
+    let fits = |term: &Matrix| match &term.form {
+        Form::Dense(view) => view.transposed,
+        form => matches!(form, Form::Diagonal(_) | Form::Identity | Form::Ones),
+    };
+    terms.iter().all(fits) && terms.iter().any(|term| matches!(term.form, Form::Dense(_)))
 }
 
 /// A row or column read as a column.

@@ -28,6 +28,8 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<(String, Block)>,
     /// Products and sums with several readers that could be multiplied or added once, or anew for each reader.
     pub(crate) shared: Vec<Id>,
+    /// Products built on the way.
+    pub(crate) effort: usize,
 }
 
 /// Lowers `outputs`. Shared products and sums in `flipped` are treated the other way than by the rule of thumb.
@@ -53,6 +55,7 @@ pub(crate) fn lower(
         builder: Builder::default(),
         memo: BTreeMap::new(),
         products: HashMap::new(),
+        effort: 0,
         inlining: Vec::new(),
         inputs: Vec::new(),
     };
@@ -61,11 +64,7 @@ pub(crate) fn lower(
         if !matches!(graph[id].sort, Sort::Value(_)) {
             continue;
         }
-        lowering.builder.label = graph[id]
-            .op
-            .head()
-            .map_or("value", |(name, _)| name)
-            .to_owned();
+        name(&graph[id].op).clone_into(&mut lowering.builder.label);
         let mut matrix = lowering.node(id)?;
         if uses[&id] > 1
             && matches!(matrix.form, Form::Product(_) | Form::Sum(_))
@@ -82,18 +81,19 @@ pub(crate) fn lower(
         lowering.memo.insert(id, matrix);
     }
     let mut blocks = Vec::new();
-    for (name, id) in outputs {
-        lowering.builder.label.clone_from(name);
+    for (label, id) in outputs {
+        lowering.builder.label.clone_from(label);
         let matrix = lowering.value(*id)?;
         let block = lowering.block(&matrix);
         lowering.builder.commit(&block.values());
-        blocks.push((name.clone(), block));
+        blocks.push((label.clone(), block));
     }
     Ok(Lowered {
         builder: lowering.builder,
         inputs: lowering.inputs,
         outputs: blocks,
         shared,
+        effort: lowering.effort,
     })
 }
 
@@ -104,6 +104,8 @@ pub(super) struct Lowering<'a> {
     memo: BTreeMap<Id, Matrix>,
     /// Products already brought into an order.
     products: HashMap<Vec<Matrix>, Matrix>,
+    /// Products built so far.
+    effort: usize,
     /// The user's functions being inlined, outermost first.
     inlining: Vec<String>,
     inputs: Vec<Input>,
@@ -153,11 +155,7 @@ impl Lowering<'_> {
         }
         let matrix = self.operation(id, rows, cols)?;
         if (matrix.rows, matrix.cols) != (rows, cols) {
-            let operation = graph[id]
-                .op
-                .head()
-                .map_or("value", |(name, _)| name)
-                .to_owned();
+            let operation = name(&graph[id].op).to_owned();
             return Err(CompileError::Sizes { operation });
         }
         // A vector has no use for an open order: it is always best to go on from it.
@@ -229,15 +227,11 @@ impl Lowering<'_> {
             }
             Op::Expectation => return Err(CompileError::Expectation),
             Op::Jacobian | Op::Backpropagate => {
-                let operation = node
-                    .op
-                    .head()
-                    .map_or("derivative", |(name, _)| name)
-                    .to_owned();
+                let operation = name(&node.op).to_owned();
                 return Err(CompileError::Derivative { operation });
             }
             op => {
-                let operation = op.head().map_or("value", |(name, _)| name).to_owned();
+                let operation = name(op).to_owned();
                 return Err(CompileError::Unsupported { operation });
             }
         })
@@ -345,6 +339,11 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The name of an operation in rules.
+fn name(op: &Op) -> &'static str {
+    op.head().map_or("value", |(name, _)| name)
 }
 
 /// The nearest floating-point number.

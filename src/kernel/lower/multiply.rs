@@ -6,6 +6,9 @@ use crate::kernel::matrix::{Form, Matrix};
 use crate::kernel::scalar::{Access, Axis, Operand, ScalarOp};
 
 use super::Lowering;
+
+/// Products built before a compilation stops multiplying sums term by term, which nested sums make endless.
+const EFFORT: usize = 1_000;
 use super::chain::aligned;
 
 impl Lowering<'_> {
@@ -15,6 +18,7 @@ impl Lowering<'_> {
         if left.is_zero() || right.is_zero() {
             return Matrix::zero(rows, cols);
         }
+        self.effort += 1;
         let scale = self.builder.scalar_product(left.scale, right.scale);
         let product = self.multiply_bare(&left.bare(), &right.bare(), symmetric);
         self.scaled(&product, scale)
@@ -25,8 +29,14 @@ impl Lowering<'_> {
         match (&left.form, &right.form) {
             (Identity, _) => right.clone(),
             (_, Identity) => left.clone(),
-            (Ones, _) if left.is_scalar() => right.clone(),
-            (_, Ones) if right.is_scalar() => left.clone(),
+            _ if left.is_scalar() => {
+                let scale = self.scalar(left);
+                self.scaled(right, scale)
+            }
+            _ if right.is_scalar() => {
+                let scale = self.scalar(right);
+                self.scaled(left, scale)
+            }
             (Diagonal(a), Diagonal(b)) => {
                 let diagonal = self.hadamard(&Matrix::dense(*a), &Matrix::dense(*b));
                 self.diagonal_matrix(&diagonal)
@@ -81,6 +91,16 @@ impl Lowering<'_> {
                 symmetric,
             ));
         }
+        if rows == 1 && cols > 1 {
+            // x A is (A' x')': one of both is enough.
+            let (left, right) = (right.transpose(), left.transpose());
+            let kernel = Kernel::Product {
+                left,
+                right,
+                symmetric: false,
+            };
+            return Matrix::dense(self.builder.kernel(kernel, cols, 1).transpose());
+        }
         let symmetric = symmetric && rows > 1;
         Matrix::dense(self.builder.kernel(
             Kernel::Product {
@@ -112,6 +132,23 @@ impl Lowering<'_> {
         sum_is_left: bool,
         symmetric: bool,
     ) -> Matrix {
+        let tired = self.effort > EFFORT;
+        // With a vector, forming what is nested or large takes more than all its terms.
+        let by_term = other.is_vector() && (tired || sum.depth() > 1 || sum.has_kronecker());
+        let whole = if by_term {
+            None
+        } else {
+            let stored = self.stored(sum);
+            let (left, right) = if sum_is_left {
+                (&stored, other)
+            } else {
+                (other, &stored)
+            };
+            Some(self.multiply_bare(left, right, symmetric))
+        };
+        if let (Some(whole), true) = (&whole, tired) {
+            return whole.clone();
+        }
         let mut products = Vec::with_capacity(terms.len());
         for term in terms {
             let pair = if sum_is_left {
@@ -124,14 +161,10 @@ impl Lowering<'_> {
         }
         let distributed = self.add(&products);
         let distributed = self.settled(&distributed);
-        let stored = self.stored(sum);
-        let (left, right) = if sum_is_left {
-            (&stored, other)
-        } else {
-            (other, &stored)
-        };
-        let whole = self.multiply_bare(left, right, symmetric);
-        self.cheaper(whole, distributed)
+        match whole {
+            Some(whole) => self.cheaper(whole, distributed),
+            None => distributed,
+        }
     }
 
     /// ones * M for a row or column of ones.

@@ -7,7 +7,7 @@ use crate::kernel::scalar::ScalarOp;
 use super::Lowering;
 
 /// Sums nested more deeply in products of sums are computed, so that trying both ways stays cheap.
-const DEPTH: usize = 2;
+const DEPTH: usize = 8;
 
 impl Lowering<'_> {
     /// The sum of matrices of one shape.

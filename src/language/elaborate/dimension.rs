@@ -71,7 +71,7 @@ impl Builder<'_> {
                 }
                 Some(total)
             }
-            ExprKind::Power(base, PowerOp::Matrix, exponent) => {
+            ExprKind::Power(base, (PowerOp::Matrix, _), exponent) => {
                 let base = self.dimension(base)?;
                 let exponent = self.dimension(exponent)?.as_constant();
                 let Some(exponent) = exponent.filter(|e| *e <= u64::from(limits::DIMENSION_DEGREE))

@@ -25,12 +25,12 @@ impl Builder<'_> {
                 let operand = self.operand(inner)?;
                 self.negate(operand, expr.span)
             }
-            ExprKind::Power(base, op, exponent) => {
+            ExprKind::Power(base, (op, place), exponent) => {
                 let (base, exponent) = (self.operand(base), self.operand(exponent));
                 let (base, exponent) = (base?, exponent?);
                 match op {
-                    PowerOp::Matrix => self.power(base, exponent, expr.span),
-                    PowerOp::Entrywise => self.power_entrywise(base, exponent, expr.span),
+                    PowerOp::Matrix => self.power(base, exponent, *place),
+                    PowerOp::Entrywise => self.power_entrywise(base, exponent, *place),
                 }
             }
             ExprKind::Product(first, rest) => self.product(first, rest),
@@ -121,7 +121,9 @@ impl Builder<'_> {
         if self.dims.contains(name) {
             return Some(self.graph.dimension(Dimension::named(name.clone())));
         }
-        let help = if self.scope.find(name).is_some() {
+        let help = if let Some(name) = name.strip_suffix('ᵀ') {
+            format!("the transpose is written `{name}'`")
+        } else if self.scope.find(name).is_some() {
             format!("`{name}` is a function or module: call it, as in `{name}(x)`")
         } else if builtin::QUERIES.contains(&&**name) {
             format!("`{name}` has its meaning only as a call, in `prove` and in reports")

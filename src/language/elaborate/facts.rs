@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::Builder;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Facts, Name, Shape};
-use crate::language::limits;
 use crate::language::syntax::Ident;
 
 /// Names of one namespace with the places of their definitions.
@@ -16,11 +15,22 @@ pub(crate) struct Seen(BTreeMap<Name, Span>);
 impl Seen {
     /// Records a definition; a second one of the same name is an error.
     pub(crate) fn define(&mut self, ident: &Ident, errors: &mut Diagnostics) -> bool {
+        self.record(ident, "defined", "rename one of the two", errors)
+    }
+
+    /// Records a name that may stand but once, with the word for what is done to it.
+    pub(super) fn record(
+        &mut self,
+        ident: &Ident,
+        done: &str,
+        help: &str,
+        errors: &mut Diagnostics,
+    ) -> bool {
         if let Some(first) = self.0.get(&ident.name) {
-            let message = format!("`{}` is defined twice", ident.name);
-            let diagnostic = Diagnostic::new(Code::Duplicate, message, "rename one of the two")
-                .at(ident.span, "defined again")
-                .at(*first, "defined here first");
+            let message = format!("`{}` is {done} twice", ident.name);
+            let diagnostic = Diagnostic::new(Code::Duplicate, message, help)
+                .at(ident.span, format!("{done} again"))
+                .at(*first, format!("{done} here first"));
             errors.push(diagnostic);
             return false;
         }
@@ -31,6 +41,11 @@ impl Seen {
     /// The places of all names.
     pub(crate) fn places(&self) -> &BTreeMap<Name, Span> {
         &self.0
+    }
+
+    /// The places of all names, for keeps.
+    pub(crate) fn into_places(self) -> BTreeMap<Name, Span> {
+        self.0
     }
 }
 
@@ -43,9 +58,6 @@ pub(crate) fn check_names<'a>(idents: impl Iterator<Item = &'a Ident>, errors: &
             errors.push(
                 Diagnostic::new(Code::Syntax, message, help).at(ident.span, "a dot in a name"),
             );
-        } else if ident.name.len() > limits::NAME_BYTES {
-            let message = format!("the name is longer than {} bytes", limits::NAME_BYTES);
-            errors.push(Diagnostic::new(Code::Limit, message, "shorten it").at(ident.span, "here"));
         }
     }
 }
@@ -55,7 +67,12 @@ pub(crate) fn facts(builder: &mut Builder<'_>, declared: &[Ident], shape: &Shape
     let mut facts = Facts::default();
     let mut seen = Seen::default();
     for ident in declared {
-        if !seen.define(ident, &mut builder.errors) {
+        if !seen.record(
+            ident,
+            "declared",
+            "remove one of the two",
+            &mut builder.errors,
+        ) {
             continue;
         }
         match &*ident.name {

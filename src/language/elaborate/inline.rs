@@ -20,8 +20,8 @@ impl Builder<'_> {
         let given = self.given(template, call);
         let dims = self.bracket(template, call);
         let (given, dims) = (given?, dims?);
-        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         self.enter(template, call, span)?;
+        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         let mut values: HashMap<Name, Id> = given.iter().map(|(n, o)| (n.clone(), o.id)).collect();
         for parameter in &template.module.parameters {
             if values.contains_key(parameter) {
@@ -62,8 +62,8 @@ impl Builder<'_> {
         let given = self.given(template, call);
         let dims = self.bracket(template, call);
         let (given, dims) = (given?, dims?);
-        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         self.enter(template, call, span)?;
+        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         Some(sizes)
     }
 
@@ -123,7 +123,7 @@ impl Builder<'_> {
                     Diagnostic::new(Code::Share, message, help).at(ident.span, "not a parameter"),
                 );
                 given.push(None);
-            } else if seen.define(ident, &mut self.errors) {
+            } else if seen.record(ident, "given", "remove one of the two", &mut self.errors) {
                 given.push(operand.map(|o| (ident.name.clone(), o)));
             } else {
                 given.push(None);

@@ -16,14 +16,14 @@ impl Builder<'_> {
     pub(super) fn bracket(&mut self, template: &Template, call: &Call) -> Option<Vec<Equation>> {
         let read: Vec<Option<Dimension>> = call.dims.iter().map(|d| self.dimension(d)).collect();
         if let Some(extra) = call.dims.get(template.dims.len()) {
-            let n = template.dims.len();
-            let plural = if n == 1 { "" } else { "s" };
-            let message = format!(
-                "`{}` takes {n} dimension{plural} in brackets",
-                call.callee.name
-            );
+            let taken = match template.dims.len() {
+                0 => "no dimensions".to_owned(),
+                1 => "one dimension".to_owned(),
+                n => format!("{n} dimensions"),
+            };
+            let message = format!("`{}` takes {taken} in brackets", call.callee.name);
             let help = format!("it is declared as `{}`", template.signature());
-            self.error(Diagnostic::new(Code::Call, message, help).at(extra.span, "one too many"));
+            self.error(Diagnostic::new(Code::Call, message, help).at(extra.span, "too many"));
             return None;
         }
         let equation = |((actual, expr), name): ((Option<Dimension>, &Expr), &Name)| {
@@ -86,7 +86,7 @@ impl Builder<'_> {
             );
             let flags: Vec<String> = unknown.iter().map(|n| format!("{n}=…")).collect();
             let help = format!(
-                "in a network give its size with `--dims {}`",
+                "give it a value whose size is written `{formal}`; in a network, `--dims {}`",
                 flags.join(",")
             );
             let diagnostic = Diagnostic::new(Code::Dimension, message, help).at(
@@ -105,10 +105,10 @@ impl Builder<'_> {
             .into_iter()
             .map(|(name, (dimension, _))| (name, dimension))
             .collect();
-        for name in template.module.dimensions() {
-            if !sizes.contains_key(&name) {
-                let fresh = self.fresh(&name);
-                sizes.insert(name, fresh);
+        for name in &template.free {
+            if !sizes.contains_key(name) {
+                let fresh = self.fresh(name);
+                sizes.insert(name.clone(), fresh);
             }
         }
         self.sizes_fit(template, call, &sizes).then_some(sizes)
@@ -117,7 +117,7 @@ impl Builder<'_> {
     /// A dimension of the callee that stays free: under its own name if nothing else bears it here.
     fn fresh(&mut self, name: &Name) -> Dimension {
         let fresh = if self.dims.contains(name) {
-            numbered(name, &self.dims)
+            numbered(name, |n| self.dims.contains(n))
         } else {
             name.clone()
         };
@@ -134,17 +134,10 @@ impl Builder<'_> {
         call: &Call,
         sizes: &BTreeMap<Name, Dimension>,
     ) -> bool {
-        let shapes = template
-            .module
-            .graph
-            .topological(&[template.module.output.1]);
-        let fits = shapes
-            .into_iter()
-            .filter_map(|id| template.module.graph[id].sort.shape())
-            .all(|shape| {
-                let shape = shape.substitute(sizes);
-                dimension::fits(&shape.rows) && dimension::fits(&shape.cols)
-            });
+        let fits = template.shapes.iter().all(|shape| {
+            let shape = shape.substitute(sizes);
+            dimension::fits(&shape.rows) && dimension::fits(&shape.cols)
+        });
         if !fits {
             let message = format!(
                 "shapes inside `{}` pass the limits on dimensions here",
@@ -169,42 +162,30 @@ impl Builder<'_> {
     ) {
         let equation = &equations[index];
         let callee = &call.callee.name;
-        let mut diagnostic = match culprit {
-            Some((name, operand)) => {
-                let declared = &template.module.graph.variables()[name].shape;
-                let sizes = solution
-                    .bound
-                    .iter()
-                    .map(|(name, (d, _))| (name.clone(), d.clone()))
-                    .collect();
-                let wanted: Shape = declared.substitute(&sizes);
-                let actual = self.graph.shape(operand.id);
-                let message = format!("`{callee}` takes {name} of {wanted:?} here, not {actual:?}");
-                Diagnostic::new(
-                    Code::Shape,
-                    message,
-                    format!("it is declared as `{}`", template.signature()),
-                )
-                .at(operand.span, format!("{actual:?}"))
-            }
-            None => {
-                let Equation { formal, actual, .. } = equation;
-                let message = format!(
-                    "in `{callee}` the dimension {formal} cannot be both {value} and {actual}"
-                );
-                Diagnostic::new(
-                    Code::Shape,
-                    message,
-                    format!("it is declared as `{}`", template.signature()),
-                )
-                .at(equation.span, format!("{formal} = {actual}"))
-            }
+        let (message, found) = if let Some((name, operand)) = culprit {
+            let declared = &template.module.graph.variables()[name].shape;
+            let bound = solution.bound.iter();
+            let sizes = bound
+                .map(|(name, (d, _))| (name.clone(), d.clone()))
+                .collect();
+            let wanted: Shape = declared.substitute(&sizes);
+            let actual = self.graph.shape(operand.id);
+            let message = format!("`{callee}` takes {name} of {wanted:?} here, not {actual:?}");
+            (message, format!("{actual:?}"))
+        } else {
+            let Equation { formal, actual, .. } = equation;
+            let message =
+                format!("in `{callee}` the dimension {formal} cannot be both {value} and {actual}");
+            (message, format!("{formal} = {actual}"))
         };
+        let help = format!("it is declared as `{}`", template.signature());
+        let mut diagnostic = Diagnostic::new(Code::Shape, message, help).at(equation.span, found);
         for name in equation.formal.names() {
             if let Some((bound, by)) = solution.bound.get(&name)
                 && equations[*by].span != equation.span
             {
-                diagnostic = diagnostic.at(equations[*by].span, format!("so {name} = {bound}"));
+                diagnostic =
+                    diagnostic.at(equations[*by].span, format!("so its {name} is {bound}"));
             }
         }
         self.error(diagnostic);

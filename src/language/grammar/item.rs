@@ -14,13 +14,13 @@ use crate::language::token::Token;
 pub(super) fn file<'a>() -> Rule<'a, Vec<Item>> {
     let item = choice((
         function().map(Item::Function),
-        module().map(Item::Module),
+        module(),
         network().map(Item::Network),
     ));
     // After a mistake in a header, go on at the next definition.
     let skipped = any()
         .then(any().and_is(start_of_definition().not()).repeated())
-        .map(|_| Item::Error);
+        .map(|_| Item::Error(None));
     item.recover_with(via_parser(skipped))
         .padded_by(separators())
         .repeated()
@@ -54,10 +54,13 @@ fn end_of_statement<'a>() -> Rule<'a, ()> {
     .boxed()
 }
 
-/// A keyword and a name: elsewhere the keyword is a mistake.
+/// A keyword and a name, or another keyword that should have been one: elsewhere the keyword is a mistake.
 fn start_of_definition<'a>() -> Rule<'a, ()> {
+    let keyword = any()
+        .filter(|token: &Token<'_>| token.is_keyword())
+        .ignored();
     one_of([Token::Module, Token::Network, Token::Fn])
-        .then(ident())
+        .then(ident().ignored().or(keyword))
         .ignored()
         .boxed()
 }
@@ -80,7 +83,7 @@ fn function<'a>() -> Rule<'a, FunctionItem> {
         .boxed()
 }
 
-fn module<'a>() -> Rule<'a, ModuleItem> {
+fn module<'a>() -> Rule<'a, Item> {
     let dims = ident()
         .separated_by(just(Token::Comma))
         .allow_trailing()
@@ -91,19 +94,29 @@ fn module<'a>() -> Rule<'a, ModuleItem> {
         .allow_trailing()
         .collect()
         .delimited_by(just(Token::OpenRound), just(Token::CloseRound));
-    just(Token::Module)
-        .ignore_then(ident())
+    let header = ident()
         .then(dims.or_not())
         .then(inputs)
         .then_ignore(just(Token::Arrow))
         .then(declaration())
+        .map(Ok);
+    // After a mistake in the header the body is still read.
+    let skipped = none_of(Token::OpenCurly)
+        .and_is(start_of_definition().not())
+        .repeated();
+    let skipped = ident().or_not().then_ignore(skipped).map(Err);
+    just(Token::Module)
+        .ignore_then(header.recover_with(via_parser(skipped)))
         .then(body())
-        .map(|((((ident, dims), inputs), output), body)| ModuleItem {
-            ident,
-            dims: dims.unwrap_or_default(),
-            inputs,
-            output,
-            body,
+        .map(|(header, body)| match header {
+            Ok((((ident, dims), inputs), output)) => Item::Module(ModuleItem {
+                ident,
+                dims: dims.unwrap_or_default(),
+                inputs,
+                output,
+                body,
+            }),
+            Err(name) => Item::Error(name),
         })
         .boxed()
 }
@@ -131,7 +144,12 @@ fn body<'a>() -> Rule<'a, Vec<Statement>> {
         .ignore_then(just(Token::OpenCurly))
         .ignore_then(separators())
         .ignore_then(statement.then_ignore(separators()).repeated().collect())
-        .then_ignore(just(Token::CloseCurly))
+        .then_ignore(choice((
+            just(Token::CloseCurly).ignored(),
+            // A missing brace is reported where it was opened.
+            start_of_definition().rewind(),
+            end(),
+        )))
         .boxed()
 }
 

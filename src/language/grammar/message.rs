@@ -23,6 +23,15 @@ pub(super) fn explain(error: &Rich<'_, Token<'_>>) -> Diagnostic {
     };
     wanted.sort();
     wanted.dedup();
+    // What could also go on here is noise beside what is meant.
+    let noise: &[&str] = match () {
+        () if wanted.iter().any(|w| w == "an operator") => {
+            &["`'`", "`(`", "`[`", "the end of the text"]
+        }
+        () if wanted.iter().any(|w| w == "an expression") => &["`-`"],
+        () => &[],
+    };
+    wanted.retain(|w| !noise.contains(&w.as_str()));
     if let Some(keyword) = found.filter(|t| t.is_keyword())
         && wanted.iter().any(|w| w == "a name" || w == "an expression")
     {
@@ -63,8 +72,12 @@ fn describe(pattern: &RichPattern<'_, Token<'_>>) -> Option<String> {
 fn help(found: Option<Token<'_>>, wanted: &[String]) -> &'static str {
     let wants = |what: &str| wanted.iter().any(|w| w == what);
     match found {
-        Some(token) if token.is_infix() && wants("`}`") => {
+        Some(Token::Slash) if wants("an expression") => "a comment starts with `#`",
+        Some(token) if token.is_infix() && wants("the end of the line") => {
             "a newline ends a statement: put the operator at the end of the line above"
+        }
+        Some(Token::Equals) if wants("an operator") => {
+            "a definition starts on a line of its own: does the line above end with an operator?"
         }
         Some(Token::Equals) if wants("an expression") => {
             "a definition is `name = expression`; there is no comparison"
@@ -74,6 +87,9 @@ fn help(found: Option<Token<'_>>, wanted: &[String]) -> &'static str {
         }
         Some(Token::OpenSquare) if wants("an operator") => {
             "there is no indexing; dimensions in brackets belong to a call: `linear[m](x)`"
+        }
+        _ if wanted == ["`(`"] => {
+            "brackets after a name belong to a call, `linear[m](x)`; there is no indexing"
         }
         _ if wants("a type") => "a type is `R`, `R[n]` or `R[m, n]`",
         _ if wants("`module`") || wants("`fn`") => {

@@ -1,0 +1,121 @@
+//! `hbp derive`: the equations of every module of a file.
+
+use super::exact_only;
+use crate::cli::Exit;
+use crate::cli::arguments::{Derive, Form, Format, Vectorisation, word};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::source;
+use crate::expr::Module;
+use crate::hbp::{DeriveError, Equations, Request, derive};
+use crate::report::{self, Setting, TooLong};
+use crate::rewrite::{Report, Rewriter, Style};
+
+/// Derives and prints.
+pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
+    exact_only(&arguments.approximation)?;
+    if arguments.format == Format::Html {
+        return Err(Failure::unavailable("--format html"));
+    }
+    if arguments.vec == Vectorisation::Row {
+        return Err(Failure::unavailable("--vec row"));
+    }
+    let modules = source::modules(&arguments.source, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
+    let style = match arguments.form {
+        Form::Hadamard => Style::Hadamard,
+        Form::Congruence => Style::Congruence,
+    };
+    let request = Request {
+        wrt: arguments
+            .wrt
+            .as_ref()
+            .map(|names| names.iter().map(|n| n.as_str().into()).collect()),
+        style,
+    };
+    let mut all = Vec::new();
+    for module in &modules {
+        all.push(equations(
+            module,
+            &request,
+            &rewriter,
+            arguments.steps,
+            output,
+        )?);
+    }
+    output.text(&written(&all, arguments)?)?;
+    Ok(Exit::Done)
+}
+
+/// Derives one module; phases that ran into their limit are told, for they cost beauty, not truth.
+pub(super) fn equations(
+    module: &Module,
+    request: &Request,
+    rewriter: &Rewriter,
+    explain: bool,
+    output: &mut Output,
+) -> Result<Equations, Failure> {
+    let mut report = Report {
+        explain,
+        ..Report::default()
+    };
+    let equations =
+        derive(module, request, rewriter, &mut report).map_err(|e| failed(module, &e))?;
+    let stopped = report
+        .phases
+        .iter()
+        .filter(|(_, phase)| !phase.saturated)
+        .count();
+    if stopped > 0 {
+        output.note(&format!(
+            "note: {}: {stopped} of {} phases reached their limit; the equations hold, but may not be the shortest",
+            module.name,
+            report.phases.len()
+        ));
+    }
+    Ok(equations)
+}
+
+fn failed(module: &Module, error: &DeriveError) -> Failure {
+    let message = format!("module `{}`: {error}", module.name);
+    match error {
+        DeriveError::UnknownVariable { .. } => Failure::bad_input(
+            message,
+            "--wrt takes inputs and parameters; with several modules in the file, choose one with --module",
+        ),
+        DeriveError::Rewrite { .. } => Failure::bad_input(
+            message,
+            "write the module in other operations, or add the rule to a book of your own: --rules DIR",
+        ),
+    }
+}
+
+fn written(all: &[Equations], arguments: &Derive) -> Result<String, Failure> {
+    let curvature = word(&arguments.approximation.curvature);
+    let batch = word(&arguments.approximation.batch);
+    let setting = Setting {
+        curvature: &curvature,
+        batch: &batch,
+    };
+    let page = |equations| match arguments.format {
+        Format::Latex => report::page(equations, setting),
+        _ => report::text(equations, setting, arguments.steps),
+    };
+    if arguments.format == Format::Json {
+        let document = report::document(all).map_err(|e| too_long(&e))?;
+        return Ok(format!("{document:#}\n"));
+    }
+    let pages = all
+        .iter()
+        .map(page)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| too_long(&e))?;
+    Ok(pages.join("\n"))
+}
+
+pub(super) fn too_long(error: &TooLong) -> Failure {
+    Failure::limit(
+        error,
+        "name parts of the module by locals, or ask for fewer variables with --wrt",
+    )
+}

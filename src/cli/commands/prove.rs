@@ -1,0 +1,193 @@
+//! `hbp prove`: steps that prove, or numbers that refute.
+
+use crate::cli::Exit;
+use crate::cli::arguments::Prove;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::source;
+use crate::expr::{Matrix, Module, Name};
+use crate::hbp::Step;
+use crate::language::File;
+use crate::proof::{Claim, ClaimError, Counterexample, Verdict, prove};
+use crate::rewrite::Rewriter;
+
+/// Decides a claim and prints why.
+pub(super) fn run(arguments: &Prove, output: &mut Output) -> Result<Exit, Failure> {
+    let file = source::file(&arguments.source.file, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
+    let modules = candidates(&file, arguments, output)?;
+    let mut failures = Vec::new();
+    for module in modules {
+        let name = module.name.clone();
+        match prove(&file, &claim(arguments, module)?, &rewriter) {
+            Ok(verdict) => return told(&verdict, arguments, &name, &rewriter, output),
+            Err(error) => failures.push(error),
+        }
+    }
+    // Every module refused it; the first one speaks for all.
+    Err(refused(&failures, output))
+}
+
+fn candidates(file: &File, arguments: &Prove, output: &mut Output) -> Result<Vec<Module>, Failure> {
+    let names = match &arguments.source.module {
+        Some(name) => vec![Name::from(name.as_str())],
+        None => file.modules(),
+    };
+    if names.is_empty() {
+        return Err(Failure::bad_input(
+            "the file defines no module whose names the two sides could use",
+            "define one, or name a built-in with --module, as in --module linear",
+        ));
+    }
+    names
+        .iter()
+        .map(|name| file.module(name).map_err(|e| source::invalid(&e, output)))
+        .collect()
+}
+
+fn claim(arguments: &Prove, module: Module) -> Result<Claim, Failure> {
+    let mut lets = Vec::new();
+    for definition in &arguments.lets {
+        let Some((name, value)) = definition.split_once('=') else {
+            return Err(Failure::bad_input(
+                format!("`--let {definition}` has no `=`"),
+                "write --let 'D = diag(x)'",
+            ));
+        };
+        lets.push((Name::from(name.trim()), value.trim().to_owned()));
+    }
+    Ok(Claim {
+        module,
+        lets,
+        left: arguments.left.clone(),
+        right: arguments.right.clone(),
+        seed: arguments.chance.seed,
+    })
+}
+
+fn told(
+    verdict: &Verdict,
+    arguments: &Prove,
+    module: &Name,
+    rewriter: &Rewriter,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    match verdict {
+        Verdict::Proved { derivations, steps } => {
+            output.line(&format!("proved in `{module}`, by the rules of the book"))?;
+            for (variable, steps) in derivations {
+                output.text(&derivation(variable, steps))?;
+            }
+            output.text(&chain(steps, &arguments.left, rewriter))?;
+            Ok(Exit::Done)
+        }
+        Verdict::SameIndexForm { form } => {
+            output.line(&format!(
+                "proved in `{module}`: both sides have one index form"
+            ))?;
+            output.line(&format!("  {form}"))?;
+            Ok(Exit::Done)
+        }
+        Verdict::Refuted(numbers) => {
+            output.line(&format!("refuted in `{module}` by numbers"))?;
+            output.text(&shown(numbers))?;
+            Ok(Exit::No)
+        }
+        Verdict::Unknown { reason } => {
+            output.line(&format!("unknown in `{module}`: {reason}"))?;
+            Ok(Exit::Limit)
+        }
+    }
+}
+
+/// The derivation of what is asked for, chain by chain.
+fn derivation(variable: &str, steps: &[Step]) -> String {
+    let mut text = String::new();
+    let mut last: Option<&Step> = None;
+    for step in steps {
+        if last.is_none_or(|l| l.of != step.of || l.after != step.before) {
+            text += &format!(
+                "  {} with respect to {variable}:\n    {}\n",
+                step.of, step.before
+            );
+        }
+        text += &format!(
+            "  = {}\n      by {} [{}]\n",
+            step.after, step.rule, step.cites
+        );
+        last = Some(step);
+    }
+    text
+}
+
+/// The steps as one chain of equations, each with its rule, in words where the book has them.
+fn chain(steps: &[Step], left: &str, rewriter: &Rewriter) -> String {
+    let first = steps.first().map_or(left, |step| step.before.as_str());
+    let mut text = format!("    {first}\n");
+    for step in steps {
+        let name = step.rule.trim_end_matches(" (from right to left)");
+        let words = rewriter
+            .book()
+            .rule(name)
+            .map_or("", |rule| rule.words.as_str());
+        text += &format!("  = {}\n", step.after);
+        text += &format!("      by {} [{}] {words}\n", step.rule, step.cites);
+    }
+    if steps.is_empty() {
+        text += "  the two sides are the same expression\n";
+    }
+    text
+}
+
+fn shown(numbers: &Counterexample) -> String {
+    let (row, column) = numbers.entry;
+    let mut text = format!(
+        "  at entry ({}, {}): left {:.12}, right {:.12}\n",
+        row + 1,
+        column + 1,
+        numbers.left,
+        numbers.right
+    );
+    let sizes: Vec<String> = numbers
+        .sizes
+        .iter()
+        .map(|(n, s)| format!("{n} = {s}"))
+        .collect();
+    if !sizes.is_empty() {
+        text += &format!("  for {} (seed {})\n", sizes.join(", "), numbers.seed);
+    }
+    for (name, value) in &numbers.values {
+        text += &format!("  {name} = {}\n", entries(value));
+    }
+    text
+}
+
+/// A matrix as rows; large ones are cut.
+fn entries(value: &Matrix<f64>) -> String {
+    const MOST: usize = 36;
+    let (rows, cols) = value.shape();
+    if rows * cols > MOST {
+        return format!("({rows} × {cols} numbers)");
+    }
+    let row = |i: usize| {
+        let row: Vec<String> = (0..cols).map(|j| format!("{:.6}", value[(i, j)])).collect();
+        row.join(", ")
+    };
+    let all: Vec<String> = (0..rows).map(row).collect();
+    format!("[{}]", all.join("; "))
+}
+
+fn refused(failures: &[ClaimError], output: &Output) -> Failure {
+    match failures.first() {
+        Some(ClaimError::Text(diagnostics)) => source::invalid(diagnostics, output),
+        Some(ClaimError::Shapes { left, right }) => Failure::bad_input(
+            format!("the left side is {left}, the right side {right}"),
+            "two expressions can only be equal when their shapes are",
+        ),
+        Some(ClaimError::Rewrite(error)) => Failure::limit(
+            error,
+            "prove a smaller claim, or name parts of the module by locals",
+        ),
+        None => Failure::bad_input("there is no module", "define one"),
+    }
+}

@@ -1,0 +1,77 @@
+//! Modules and rule books given on the command line. Why here: every command reads them alike, and says
+//! alike what is wrong with them.
+
+use std::path::Path;
+
+use super::arguments::{Book, Source};
+use super::failure::Failure;
+use super::input;
+use super::output::Output;
+use crate::diagnostic::{Diagnostics, Style};
+use crate::expr::Module;
+use crate::language::{self, File, limits};
+use crate::rewrite::{Rewriter, RuleBook};
+
+/// Reads a file of definitions; warnings are told at once.
+pub(super) fn file(path: &Path, output: &mut Output) -> Result<File, Failure> {
+    let text = text(path, output)?;
+    let file = language::parse(&input::name(path), &text).map_err(|e| invalid(&e, output))?;
+    if !file.warnings().is_empty() {
+        output.note(&file.warnings().render(style(output)));
+    }
+    Ok(file)
+}
+
+/// Reads a file of text.
+fn text(path: &Path, output: &Output) -> Result<String, Failure> {
+    let bytes = input::bytes(path, limits::FILE_BYTES as u64)?;
+    language::decode(&input::name(path), bytes).map_err(|e| invalid(&e, output))
+}
+
+/// The modules that are asked for: the one named, or all of the file's.
+pub(super) fn modules(source: &Source, output: &mut Output) -> Result<Vec<Module>, Failure> {
+    let file = file(&source.file, output)?;
+    let names = match &source.module {
+        Some(name) => vec![name.as_str().into()],
+        None => file.modules(),
+    };
+    if names.is_empty() {
+        return Err(Failure::bad_input(
+            format!("{} defines no module", input::name(&source.file)),
+            "define one, or name a built-in with --module, as in --module linear",
+        ));
+    }
+    names
+        .iter()
+        .map(|name| file.module(name).map_err(|e| invalid(&e, output)))
+        .collect()
+}
+
+/// What is wrong with a file, in its own words.
+pub(super) fn invalid(diagnostics: &Diagnostics, output: &Output) -> Failure {
+    Failure::Rendered(diagnostics.render(style(output)))
+}
+
+fn style(output: &Output) -> Style {
+    Style {
+        colour: output.colour(),
+        ..Style::PLAIN
+    }
+}
+
+/// The rule book in the program, or the one in a folder.
+pub(super) fn book(book: &Book) -> Result<RuleBook, Failure> {
+    let Some(folder) = &book.rules else {
+        return Ok(RuleBook::embedded());
+    };
+    RuleBook::load(folder)
+        .map_err(|e| Failure::bad_input(format!("{}:{}: {}", e.file, e.line, e.message), e.help))
+}
+
+/// The rules made ready to run.
+pub(super) fn rewriter(book: &Book) -> Result<Rewriter, Failure> {
+    match book.rules {
+        None => Ok(Rewriter::embedded().clone()),
+        Some(_) => Ok(Rewriter::new(self::book(book)?)),
+    }
+}

@@ -1,0 +1,116 @@
+//! Steps of a derivation as text. Why: a derivation is read line by line, each with the rule that allows it and
+//! where that rule comes from.
+
+use super::Step;
+use crate::expr::{Id, Module, Names, print, printed_size};
+use crate::rewrite::{Phase, Report, Rewriter, Rewriting};
+
+/// The steps collected so far, with what each belongs to.
+pub(crate) struct Steps(Vec<(String, Rewriting)>);
+
+impl Steps {
+    /// Takes the steps out of a report; the roots of the last calls were `of`.
+    pub(crate) fn new(report: &mut Report, of: &[&str]) -> Self {
+        let mut steps = Self(Vec::new());
+        steps.take(report, of);
+        steps
+    }
+
+    /// Takes further steps out of a report.
+    pub(crate) fn take(&mut self, report: &mut Report, of: &[&str]) {
+        for (name, steps) in of.iter().zip(report.steps.drain(..)) {
+            self.0
+                .extend(steps.into_iter().map(|step| ((*name).to_owned(), step)));
+        }
+    }
+
+    /// Prints the steps; what does not change the text is left out.
+    pub(crate) fn print(self, module: &Module, rewriter: &Rewriter) -> Vec<Step> {
+        let mut printed: Vec<Step> = Vec::new();
+        for (of, step) in self.0 {
+            let Some(step) = print_step(module, rewriter, &of, &step) else {
+                continue;
+            };
+            // A detour that comes back to an earlier line of the same chain is no step forward.
+            match chain_start(&printed, &step) {
+                Some(start) => printed.truncate(start),
+                None => printed.push(step),
+            }
+        }
+        printed
+    }
+}
+
+/// Where in the chain that `step` continues its result stands already: what follows from there is a detour.
+fn chain_start(printed: &[Step], step: &Step) -> Option<usize> {
+    if step.before == step.after {
+        return Some(printed.len());
+    }
+    let mut expected = &step.before;
+    for (i, earlier) in printed.iter().enumerate().rev() {
+        if earlier.of != step.of || earlier.after != *expected {
+            return None;
+        }
+        if earlier.before == step.after {
+            return Some(i);
+        }
+        expected = &earlier.before;
+    }
+    None
+}
+
+/// Prints the steps of a proof.
+pub fn print_steps(
+    module: &Module,
+    rewriter: &Rewriter,
+    of: &str,
+    steps: &[Rewriting],
+) -> Vec<Step> {
+    let steps = steps
+        .iter()
+        .map(|step| (of.to_owned(), step.clone()))
+        .collect();
+    Steps(steps).print(module, rewriter)
+}
+
+/// Longer expressions are not worth reading, and may be exponentially long.
+const MAX_STEP: u64 = 4_000;
+
+/// Prints one step.
+fn print_step(module: &Module, rewriter: &Rewriter, of: &str, step: &Rewriting) -> Option<Step> {
+    let graph = &module.graph;
+    let names: Names = module
+        .locals
+        .iter()
+        .map(|(name, id)| (*id, name.clone()))
+        .collect();
+    let text =
+        |id: Id| (printed_size(graph, id, &names) <= MAX_STEP).then(|| print(graph, id, &names));
+    let cites = rewriter
+        .book()
+        .rule(&step.rule)
+        .map_or("algebra", |rule| rule.cites.as_str());
+    let direction = if step.backwards {
+        " (from right to left)"
+    } else {
+        ""
+    };
+    Some(Step {
+        of: of.to_owned(),
+        phase: phase_name(step.phase).to_owned(),
+        rule: format!("{}{direction}", step.rule),
+        cites: cites.to_owned(),
+        before: text(step.before)?,
+        after: text(step.after)?,
+    })
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Differentiate => "differentiate",
+        Phase::Simplify => "simplify",
+        Phase::Table => "table",
+        Phase::Definitions => "definitions",
+        Phase::Batch => "batch",
+    }
+}

@@ -1,0 +1,167 @@
+//! Blocks on their way out. Why factors: the block of a weight has (mn)² entries, its Kronecker factors n² + m², so
+//! what has structure is written by its parts unless all entries are asked for.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::arrays::Items;
+use super::{RunError, RunOptions, Vectorisation};
+use crate::backend::{Element, OutputBlock};
+use crate::data::{Array, Item, Kind};
+
+/// How arrays of numbers of type `T` are stored.
+fn kind<T: Element>() -> Kind {
+    if T::BYTES == 4 {
+        Kind::Float32
+    } else {
+        Kind::Float64
+    }
+}
+
+/// A matrix with two axes, in C order.
+pub(crate) fn matrix_array<T: Element>(matrix: &DMatrix<T>) -> Array {
+    let values = matrix.transpose().iter().map(|v| v.double()).collect();
+    Array {
+        shape: vec![matrix.nrows(), matrix.ncols()],
+        values,
+        kind: kind::<T>(),
+    }
+}
+
+/// A value by its declared shape: no axis for a scalar, one for a column, else two.
+pub(crate) fn value_array<T: Element>(matrix: &DMatrix<T>, declared: &crate::expr::Shape) -> Array {
+    let mut array = matrix_array(matrix);
+    if declared.is_scalar() {
+        array.shape.clear();
+    } else if declared.is_column() {
+        array.shape.truncate(1);
+    }
+    array
+}
+
+fn diagonal_array<T: Element>(diagonal: &DVector<T>) -> Array {
+    Array {
+        shape: vec![diagonal.len()],
+        values: diagonal.iter().map(|v| v.double()).collect(),
+        kind: kind::<T>(),
+    }
+}
+
+/// Where the entry stands in the row-major order of an m × n matrix, for each place in the column-major order:
+/// `order[new] = old`.
+fn row_major((m, n): (usize, usize)) -> Vec<usize> {
+    (0..m)
+        .flat_map(|i| (0..n).map(move |j| i + j * m))
+        .collect()
+}
+
+/// The block with rows and columns in the row-major order of an m × n variable.
+fn permuted<T: Element>(
+    block: OutputBlock<T>,
+    shape: (usize, usize),
+    limit: u64,
+) -> Result<OutputBlock<T>, RunError> {
+    let order = row_major(shape);
+    Ok(match block {
+        OutputBlock::Diagonal(diagonal) => {
+            OutputBlock::Diagonal(DVector::from_fn(order.len(), |i, _| diagonal[order[i]]))
+        }
+        OutputBlock::Kronecker { left, right }
+            if left.shape().0 == shape.1 && right.shape().0 == shape.0 =>
+        {
+            // A ⊗ B is P (B ⊗ A) P'
+            OutputBlock::Kronecker {
+                left: right,
+                right: left,
+            }
+        }
+        OutputBlock::Root(root) => {
+            let (rows, cols) = root.shape();
+            OutputBlock::Root(DMatrix::from_fn(rows, cols, |i, j| root[(order[i], j)]))
+        }
+        OutputBlock::Sum(terms) => {
+            let terms = terms.into_iter().map(|term| permuted(term, shape, limit));
+            OutputBlock::Sum(terms.collect::<Result<_, _>>()?)
+        }
+        OutputBlock::Zero { .. } | OutputBlock::ScaledIdentity { .. } => block,
+        other => {
+            let dense = other.to_dense(limit)?;
+            let (rows, cols) = dense.shape();
+            OutputBlock::Dense(DMatrix::from_fn(rows, cols, |i, j| {
+                dense[(order[i], order[j])]
+            }))
+        }
+    })
+}
+
+/// Writes the block of a variable of `shape` under `name`: with all its entries, or by its factors and
+/// `name.structure`.
+///
+/// # Errors
+/// When the block is larger than the limit with all its entries and they are needed.
+pub(crate) fn write_block<T: Element>(
+    name: &str,
+    block: OutputBlock<T>,
+    shape: (usize, usize),
+    options: &RunOptions,
+    items: &mut Items,
+) -> Result<(), RunError> {
+    let is_matrix = shape.0 > 1 && shape.1 > 1;
+    let block = if options.vectorisation == Vectorisation::Row && is_matrix {
+        permuted(block, shape, options.limit)?
+    } else {
+        block
+    };
+    if options.dense {
+        let dense = block.to_dense(options.limit)?;
+        items.insert(name.to_owned(), matrix_array(&dense).into());
+        return Ok(());
+    }
+    write_factors(name, &block, options.limit, items)
+}
+
+fn write_factors<T: Element>(
+    name: &str,
+    block: &OutputBlock<T>,
+    limit: u64,
+    items: &mut Items,
+) -> Result<(), RunError> {
+    let mut put = |part: String, array: Array| {
+        items.insert(format!("{name}{part}"), array.into());
+    };
+    let structure = match block {
+        OutputBlock::Dense(matrix) => {
+            put(String::new(), matrix_array(matrix));
+            return Ok(());
+        }
+        OutputBlock::Zero { rows, .. } => {
+            put(".diag".into(), diagonal_array(&DVector::<T>::zeros(*rows)));
+            "diagonal"
+        }
+        OutputBlock::ScaledIdentity { size, scale } => {
+            let diagonal = DVector::from_element(*size, *scale);
+            put(".diag".into(), diagonal_array(&diagonal));
+            "diagonal"
+        }
+        OutputBlock::Diagonal(diagonal) => {
+            put(".diag".into(), diagonal_array(diagonal));
+            "diagonal"
+        }
+        OutputBlock::Kronecker { left, right } => {
+            put(".kron.0".into(), matrix_array(&left.to_dense(limit)?));
+            put(".kron.1".into(), matrix_array(&right.to_dense(limit)?));
+            "kronecker"
+        }
+        OutputBlock::Root(root) => {
+            put(".root".into(), matrix_array(root));
+            "root"
+        }
+        OutputBlock::Sum(terms) => {
+            for (k, term) in terms.iter().enumerate() {
+                write_factors(&format!("{name}.sum.{k}"), term, limit, items)?;
+            }
+            "sum"
+        }
+    };
+    items.insert(format!("{name}.structure"), Item::Text(structure.into()));
+    Ok(())
+}

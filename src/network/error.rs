@@ -1,0 +1,169 @@
+//! Why a run has no result. Why a type with two texts: every refusal says what is wrong and where, and what to do
+//! next, and the command line adds nothing but the exit code.
+
+use crate::backend::ExecuteError;
+use crate::data::DataError;
+use crate::diagnostic::Diagnostics;
+use crate::hbp::{DeriveError, UnfoldError};
+use crate::kernel::CompileError;
+
+/// Why a module or network could not be run or planned.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RunError {
+    /// Arrays, options or definitions that do not fit.
+    #[error("{message}")]
+    Input {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
+    /// Something the contract names and this version does not have.
+    #[error("{message}")]
+    Unavailable {
+        /// What is not there.
+        message: String,
+        /// What to do instead.
+        help: String,
+    },
+    /// A limit of memory or size.
+    #[error("{message}")]
+    Limit {
+        /// What is too large.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
+    /// Definitions that are wrong, with their places.
+    #[error("{0}")]
+    Definitions(Diagnostics),
+}
+
+impl RunError {
+    /// Arrays, options or definitions that do not fit.
+    pub fn input(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Input {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// Something this version does not have.
+    pub fn unavailable(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Unavailable {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// A limit that was reached.
+    pub fn limit(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Limit {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// What is wrong, and where.
+    pub fn message(&self) -> String {
+        self.to_string()
+    }
+
+    /// What to do next.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Input { help, .. }
+            | Self::Unavailable { help, .. }
+            | Self::Limit { help, .. } => help.clone(),
+            Self::Definitions(diagnostics) => diagnostics
+                .iter()
+                .map(|diagnostic| diagnostic.help.clone())
+                .collect::<Vec<_>>()
+                .join("; "),
+        }
+    }
+
+    /// True for limits of memory or size, which end a program with a code of their own.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Limit { .. })
+    }
+
+    /// The same error, said of a part: `place` comes first in the message.
+    pub(crate) fn within(self, place: &str) -> Self {
+        let said = |message: String| format!("{place}: {message}");
+        match self {
+            Self::Input { message, help } => Self::input(said(message), help),
+            Self::Unavailable { message, help } => Self::unavailable(said(message), help),
+            Self::Limit { message, help } => Self::limit(said(message), help),
+            Self::Definitions(diagnostics) => Self::Definitions(diagnostics),
+        }
+    }
+}
+
+impl From<Diagnostics> for RunError {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Definitions(diagnostics)
+    }
+}
+
+impl From<DataError> for RunError {
+    fn from(error: DataError) -> Self {
+        Self::input(error.message, error.help)
+    }
+}
+
+const OTHER_OPERATIONS: &str =
+    "write the module in other operations, or add the rule to a book of your own: --rules DIR";
+
+impl From<DeriveError> for RunError {
+    fn from(error: DeriveError) -> Self {
+        Self::input(error.to_string(), OTHER_OPERATIONS)
+    }
+}
+
+impl From<UnfoldError> for RunError {
+    fn from(error: UnfoldError) -> Self {
+        let help = match &error {
+            UnfoldError::Abstract(name) => definition(name),
+            _ => OTHER_OPERATIONS.to_owned(),
+        };
+        Self::input(error.to_string(), help)
+    }
+}
+
+/// How an abstract function is given values.
+pub(crate) fn definition(name: &str) -> String {
+    format!("give it a definition, as in `fn {name}(t) = tanh(t)`")
+}
+
+impl From<CompileError> for RunError {
+    fn from(error: CompileError) -> Self {
+        let (message, help) = (error.to_string(), error.help());
+        match error {
+            CompileError::TooLarge { .. } | CompileError::ArenaTooLarge { .. } => {
+                Self::limit(message, help)
+            }
+            _ => Self::input(message, help),
+        }
+    }
+}
+
+impl From<ExecuteError> for RunError {
+    fn from(error: ExecuteError) -> Self {
+        let message = error.to_string();
+        match error {
+            ExecuteError::TooLarge { .. } => Self::limit(
+                message,
+                "leave out `--dense`, so that the block is written by its factors, or use smaller dimensions",
+            ),
+            ExecuteError::Singular { .. } => Self::input(
+                message,
+                "give arrays for which the matrix that is inverted has full rank",
+            ),
+            _ => Self::input(
+                message,
+                "give every array that the definitions name, in its shape",
+            ),
+        }
+    }
+}

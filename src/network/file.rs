@@ -1,0 +1,104 @@
+//! What of a file is run. Why one place: a file may hold networks and modules, and which of them is meant must be the
+//! same for every command.
+
+use super::arrays::Items;
+use super::binding::list;
+use super::{RunError, RunOptions, plan_module, plan_network, run_module, run_network};
+use crate::expr::Name;
+use crate::language::File;
+
+/// The definition that a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A module.
+    Module(Name),
+    /// A network.
+    Network(Name),
+}
+
+/// The definition of a file that is run: the one asked for, else its only network, else its only module.
+///
+/// # Errors
+/// When it does not exist, or there are several.
+pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
+    if let Some(name) = &options.module {
+        file.module(name)?;
+        return Ok(Target::Module(name.as_str().into()));
+    }
+    let networks = file.networks();
+    if let Some(name) = &options.network {
+        let name: Name = name.as_str().into();
+        if !networks.contains(&name) {
+            // The file knows best what to say.
+            file.network(&name)?;
+        }
+        return Ok(Target::Network(name));
+    }
+    let modules = file.modules();
+    let source = file.source().name();
+    let several = |kind: &str, names: &[Name]| {
+        RunError::input(
+            format!("{source} holds {} {kind}s", names.len()),
+            format!(
+                "choose one: --{kind} {}; there are {}",
+                names[0],
+                list(names.iter().map(|name| format!("`{name}`")))
+            ),
+        )
+    };
+    match (networks.as_slice(), modules.as_slice()) {
+        ([network], _) => Ok(Target::Network(network.clone())),
+        ([_, _, ..], _) => Err(several("network", &networks)),
+        ([], [module]) => Ok(Target::Module(module.clone())),
+        ([], [_, _, ..]) => Err(several("module", &modules)),
+        ([], []) => Err(RunError::input(
+            format!("{source} holds neither a network nor a module"),
+            "define one, as in `module square(x: R[n]) -> z: R[n] { z = x .* x }`",
+        )),
+    }
+}
+
+/// Runs the network or module of a file on arrays.
+///
+/// # Errors
+/// As [`target`], [`run_module`] and [`run_network`].
+///
+/// ```
+/// use hbp::{data::{Array, Item}, language, network::{RunOptions, run_file}};
+/// let file = language::parse("square.hbp", "module square(x: R) -> z: R { z = x * x }").expect("no errors");
+/// let given = [("x", 3.0), ("grad.z", 1.0), ("hess.z", 0.0)];
+/// let items = given.map(|(name, value)| (name.to_owned(), Item::Array(Array::scalar(value))));
+/// let options = RunOptions { dense: true, ..RunOptions::default() };
+/// let results = run_file(&file, &items.into(), &options).expect("complete");
+/// assert_eq!(results["grad.x"].array().expect("numbers").values, [6.0]);
+/// assert_eq!(results["hess.x"].array().expect("numbers").values, [2.0]);
+/// ```
+pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
+    options.check_modes()?;
+    match target(file, options)? {
+        Target::Module(name) => run_module(&file.module(&name)?, items, options),
+        Target::Network(name) => Ok(run_network(file, &name, items, options)?.items),
+    }
+}
+
+/// The compiled kernels of the network or module of a file as text.
+///
+/// # Errors
+/// As [`target`], [`plan_module`] and [`plan_network`].
+pub fn plan_file(file: &File, options: &RunOptions) -> Result<String, RunError> {
+    options.check_modes()?;
+    match target(file, options)? {
+        Target::Module(name) => plan_module(&file.module(&name)?, options),
+        Target::Network(name) => plan_network(file, &name, options),
+    }
+}
+
+/// The names of results that hold a NaN or an infinity, which a function without a value there gives.
+pub fn not_finite(items: &Items) -> Vec<&str> {
+    let bad = |item: &crate::data::Item| {
+        item.array()
+            .is_some_and(|array| array.values.iter().any(|v| !v.is_finite()))
+    };
+    let bad = items.iter().filter(|(_, item)| bad(item));
+    bad.map(|(name, _)| name.as_str()).collect()
+}

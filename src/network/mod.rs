@@ -1,0 +1,28 @@
+//! Networks and modules on real numbers. Why one floor: the passes of a network are those of its modules, put together
+//! by the graph alone, and everything that comes from outside is checked here, before anything is computed.
+
+mod arrays;
+mod average;
+mod batch;
+mod binding;
+mod blocks;
+mod digits;
+mod error;
+mod file;
+mod graph;
+mod module;
+mod options;
+mod pass;
+mod plan;
+mod prepare;
+mod run;
+
+pub use arrays::Items;
+pub use digits::{DIGITS, DigitsRun, ParameterSummary, digits_items, run_digits};
+pub use error::RunError;
+pub use file::{Target, not_finite, plan_file, run_file, target};
+pub use module::run_module;
+pub use options::{Batch, Curvature, Precision, RunOptions, Vectorisation};
+pub use pass::Preparation;
+pub use plan::{plan_module, plan_network};
+pub use run::{NetworkRun, run_network};

@@ -1,0 +1,112 @@
+//! The compiled kernels as text. Why: what is computed, in which order and at what cost can be read before anything
+//! runs.
+
+use std::fmt::Write;
+
+use super::binding::list;
+use super::module::{named_sizes, program};
+use super::pass::{Pass, Upstream};
+use super::prepare::{Definition, Prepared, define, prepare};
+use super::{RunError, RunOptions};
+use crate::expr::{Module, Sizes};
+use crate::language::File;
+
+/// The kernels of a module at the sizes of `options`.
+///
+/// # Errors
+/// When a dimension has no size, or the module is abstract, cannot be derived, or does not fit the memory limit.
+pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunError> {
+    options.check_modes()?;
+    super::pass::concrete(module)?;
+    let sizes = named_sizes(&module.dimensions(), &options.sizes)?;
+    let program = program(module, &sizes, options)?;
+    Ok(format!(
+        "module {}{}\n{program}\n",
+        module.name,
+        written(&sizes)
+    ))
+}
+
+/// The kernels of a network, one section for every distinct module.
+///
+/// # Errors
+/// As [`plan_module`], and when the network is not defined, reads a value twice or shares parameters.
+pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<String, RunError> {
+    options.check_modes()?;
+    let Definition {
+        network,
+        dimensions,
+    } = define(file, name, options)?;
+    let mut options = options.clone();
+    options.sizes.retain(|name, _| dimensions.contains(name));
+    let sizes = named_sizes(&dimensions, &options.sizes)?;
+    let prepared = prepare(&network, &sizes, &options)?;
+    let mut text = format!("network {name}{}, per sample\n", written(&sizes));
+    for (place, pass) in prepared.passes.iter().enumerate() {
+        section(&mut text, &prepared, place, pass);
+    }
+    let flops = |stage: &super::prepare::Stage| {
+        let pass = &prepared.passes[stage.pass];
+        let forward = if stage.upstream == Upstream::Loss {
+            0
+        } else {
+            pass.forward.flops()
+        };
+        let backward = if stage.runs_backward() {
+            pass.backward.flops()
+        } else {
+            0
+        };
+        forward.saturating_add(backward)
+    };
+    let total = prepared
+        .stages
+        .iter()
+        .map(flops)
+        .fold(0u64, u64::saturating_add);
+    let _ = writeln!(
+        text,
+        "\nnetwork total  {} nodes, {} distinct modules, {total} flops a sample",
+        prepared.stages.len(),
+        prepared.passes.len()
+    );
+    Ok(text)
+}
+
+fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
+    let users: Vec<&super::prepare::Stage> = prepared
+        .stages
+        .iter()
+        .filter(|stage| stage.pass == place)
+        .collect();
+    let Some(first) = users.first() else { return };
+    let names = list(users.iter().map(|stage| format!("`{}`", stage.name)));
+    if first.upstream == Upstream::Given {
+        let _ = writeln!(
+            text,
+            "\n{} of {names}, forward\n{}",
+            first.module, pass.forward
+        );
+    }
+    if first.runs_backward() {
+        let direction = match first.upstream {
+            Upstream::Given => "backward",
+            Upstream::Loss => "forward and backward",
+        };
+        let _ = writeln!(
+            text,
+            "\n{} of {names}, {direction}\n{}",
+            first.module, pass.backward
+        );
+    }
+}
+
+fn written(sizes: &Sizes) -> String {
+    if sizes.is_empty() {
+        return String::new();
+    }
+    format!(
+        " at {}",
+        list(sizes.iter().map(|(name, size)| format!("{name} = {size}")))
+    )
+}

@@ -1,0 +1,249 @@
+//! The modules of a network made ready to run. Why keyed by content: two layers of one shape are one module, whatever
+//! they are called, and are derived and compiled once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+
+use super::graph::{Dag, nodes};
+use super::pass::{Pass, Preparation, Upstream, concrete, pass};
+use super::{RunError, RunOptions};
+use crate::expr::{FunctionDefinition, Id, Module, Name, Op, Sizes};
+use crate::language::{File, Network};
+
+/// A network with the dimensions that data must bind.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) network: Network,
+    pub(crate) dimensions: BTreeSet<Name>,
+}
+
+/// Reads a network and refuses what cannot be run.
+pub(crate) fn define(
+    file: &File,
+    name: &str,
+    options: &RunOptions,
+) -> Result<Definition, RunError> {
+    let network = file.network_at(name, &options.sizes)?;
+    let dimensions = dimensions(&network);
+    check_sizes(file, name, &dimensions, options)?;
+    for node in nodes(&network) {
+        concrete(&node.module).map_err(|error| error.within(&format!("`{}`", node.name)))?;
+    }
+    Dag::new(&network).check_single_use()?;
+    Ok(Definition {
+        network,
+        dimensions,
+    })
+}
+
+fn dimensions(network: &Network) -> BTreeSet<Name> {
+    let declared = network
+        .inputs
+        .iter()
+        .chain(&network.targets)
+        .chain(&network.parameters);
+    let mut names: BTreeSet<Name> = declared
+        .flat_map(|value| [value.shape.rows.names(), value.shape.cols.names()])
+        .flatten()
+        .collect();
+    for node in nodes(network) {
+        names.extend(node.module.dimensions());
+    }
+    names
+}
+
+/// Refuses a size for a name that is no dimension; where the text alone leaves dimensions open, the names are not
+/// known, and nothing can be said.
+fn check_sizes(
+    file: &File,
+    name: &str,
+    open: &BTreeSet<Name>,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    if options.sizes.is_empty() {
+        return Ok(());
+    }
+    let Ok(network) = file.network(name) else {
+        return Ok(());
+    };
+    let mut known = dimensions(&network);
+    known.extend(open.iter().cloned());
+    for (given, size) in &options.sizes {
+        if !known.contains(given) {
+            let names = super::binding::list(known.iter().map(|n| format!("`{n}`")));
+            let help = if known.is_empty() {
+                "all sizes stand in its text".to_owned()
+            } else {
+                format!("its dimensions are {names}")
+            };
+            return Err(RunError::input(
+                format!("`--dims {given}={size}` names no dimension of the network `{name}`"),
+                help,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Where a node's messages go.
+#[derive(Clone, Debug)]
+pub(crate) struct Parent {
+    /// The input of this node's module.
+    pub(crate) input: Name,
+    /// The node that computes it.
+    pub(crate) node: usize,
+    /// The output of that node's module.
+    pub(crate) output: Name,
+}
+
+/// A node made ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: Name,
+    /// Its place among the distinct passes.
+    pub(crate) pass: usize,
+    /// Inputs of the module that are inputs or targets of the network: the module's name, the network's.
+    pub(crate) data: Vec<(Name, Name)>,
+    /// The module's name and the network's of each parameter.
+    pub(crate) parameters: Vec<(Name, Name)>,
+    /// The nodes that the messages go to.
+    pub(crate) parents: Vec<Parent>,
+    /// Every place where the value is read: the node and the input of its module.
+    pub(crate) readers: Vec<(usize, Name)>,
+    /// True when parameters act on its value.
+    pub(crate) live: bool,
+    /// What arrives at its output.
+    pub(crate) upstream: Upstream,
+    /// The module's name.
+    pub(crate) module: Name,
+}
+
+impl Stage {
+    /// True when anything is computed backwards: of the loss at least its value.
+    pub(crate) fn runs_backward(&self) -> bool {
+        self.live || self.upstream == Upstream::Loss
+    }
+}
+
+/// A network ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// The distinct modules.
+    pub(crate) passes: Vec<Pass>,
+    /// The nodes, the loss last.
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) time: Preparation,
+}
+
+/// Derives and compiles every distinct module once.
+pub(crate) fn prepare(
+    network: &Network,
+    sizes: &Sizes,
+    options: &RunOptions,
+) -> Result<Prepared, RunError> {
+    let dag = Dag::new(network);
+    let live = dag.live();
+    let last = network.nodes.len();
+    let mut prepared = Prepared {
+        passes: Vec::new(),
+        stages: Vec::new(),
+        time: Preparation::default(),
+    };
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (place, node) in nodes(network).enumerate() {
+        let sources = dag.sources(place);
+        let module = &node.module;
+        let parents: Vec<Parent> = module
+            .inputs
+            .iter()
+            .zip(&sources)
+            .filter_map(|(input, source)| {
+                let source = (*source).filter(|source| live[*source])?;
+                let (output, _) = &network.nodes.get(source)?.module.output;
+                Some(Parent {
+                    input: input.clone(),
+                    node: source,
+                    output: output.clone(),
+                })
+            })
+            .collect();
+        for (input, source) in module.inputs.iter().zip(&sources) {
+            if let Some(source) = source {
+                prepared.stages[*source]
+                    .readers
+                    .push((place, input.clone()));
+            }
+        }
+        let wrt: Vec<Name> = parents
+            .iter()
+            .map(|parent| parent.input.clone())
+            .chain(module.parameters.iter().cloned())
+            .collect();
+        let upstream = if place == last {
+            Upstream::Loss
+        } else {
+            Upstream::Given
+        };
+        let key = content(module, &wrt, upstream, sizes);
+        let pass = if let Some(pass) = known.get(&key) {
+            *pass
+        } else {
+            let time = &mut prepared.time;
+            let compiled = pass(module, &wrt, upstream, sizes, options, time)
+                .map_err(|error| error.within(&format!("`{}`", node.name)))?;
+            prepared.passes.push(compiled);
+            known.insert(key, prepared.passes.len() - 1);
+            prepared.passes.len() - 1
+        };
+        let inputs = module.inputs.iter().zip(&node.arguments).zip(&sources);
+        let data = inputs.filter(|(_, source)| source.is_none());
+        let data = data.map(|((input, value), _)| (input.clone(), value.clone()));
+        prepared.stages.push(Stage {
+            name: node.name.clone(),
+            pass,
+            data: data.collect(),
+            parameters: node.parameters.clone(),
+            parents,
+            readers: Vec::new(),
+            live: live[place],
+            upstream,
+            module: module.name.clone(),
+        });
+    }
+    Ok(prepared)
+}
+
+/// A module's content as text, node by node: equal texts mean equal passes.
+fn content(module: &Module, wrt: &[Name], upstream: Upstream, sizes: &Sizes) -> String {
+    let graph = &module.graph;
+    let mut text = format!("{upstream:?} {wrt:?} {}\n", module.output.0);
+    let mut functions: BTreeSet<&Name> = BTreeSet::new();
+    let mut roots = vec![module.output.1];
+    while let Some(root) = roots.pop() {
+        let order = graph.topological(&[root]);
+        let places: HashMap<Id, usize> = order.iter().enumerate().map(|(k, id)| (*id, k)).collect();
+        for id in order {
+            let node = &graph[id];
+            let children: Vec<usize> = node.children.iter().map(|child| places[child]).collect();
+            let _ = writeln!(text, "{:?} {children:?}", node.op);
+            let Op::Function(function) = &node.op else {
+                continue;
+            };
+            if !functions.insert(&function.name) {
+                continue;
+            }
+            let definition = graph.functions().get(&function.name);
+            if let Some(FunctionDefinition::Defined { argument, body }) = definition {
+                let _ = writeln!(text, "fn {} {argument}", function.name);
+                roots.push(*body);
+            }
+        }
+    }
+    for (name, variable) in graph.variables() {
+        let _ = writeln!(text, "{name} {variable:?}");
+    }
+    for name in module.dimensions() {
+        let _ = writeln!(text, "{name} = {:?}", sizes.get(&name));
+    }
+    text
+}

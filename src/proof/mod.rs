@@ -1,0 +1,186 @@
+//! Proof: are two expressions over the names of a module equal?
+//!
+//! Numbers that differ refute; steps by rules of the book prove, and so does one normal form in index notation.
+//! Where neither decides, the answer is that it is unknown, never a guess.
+
+mod refute;
+mod resolve;
+
+use std::collections::BTreeMap;
+
+pub use refute::Counterexample;
+
+use crate::diagnostic::Diagnostics;
+use crate::expr::{Id, Module, Name, print, printed_size};
+use crate::hbp::Step;
+use crate::language::{File, parse_expression};
+use crate::rewrite::{RewriteError, Rewriter};
+
+/// What is to be decided.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The module whose names stand in both sides.
+    pub module: Module,
+    /// Names for further values, such as the `let` lines of a derived equation, as text in order.
+    pub lets: Vec<(Name, String)>,
+    /// The left side.
+    pub left: String,
+    /// The right side.
+    pub right: String,
+    /// The seed of the numbers.
+    pub seed: u64,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Equal, by these steps of the rule book from left to right.
+    Proved {
+        /// How the derived quantities that occur were derived, by the text that asks for them.
+        derivations: Vec<(String, Vec<Step>)>,
+        /// The steps from the left side to the right one.
+        steps: Vec<Step>,
+    },
+    /// Equal, because both sides have one normal form in index notation.
+    SameIndexForm {
+        /// The normal form.
+        form: String,
+    },
+    /// Different, for these numbers.
+    Refuted(Counterexample),
+    /// Neither proved nor refuted within the limits.
+    Unknown {
+        /// How far it got.
+        reason: String,
+    },
+}
+
+/// Why a claim makes no sense.
+#[derive(Clone, Debug)]
+pub enum ClaimError {
+    /// The text of a side is wrong, or asks for something that cannot be derived.
+    Text(Diagnostics),
+    /// The sides have different shapes.
+    Shapes {
+        /// The left side's.
+        left: String,
+        /// The right side's.
+        right: String,
+    },
+    /// The rules could not be run.
+    Rewrite(RewriteError),
+}
+
+/// Decides a claim.
+///
+/// ```
+/// use hbp::proof::{prove, Claim, Verdict};
+/// use hbp::rewrite::Rewriter;
+/// let file = hbp::language::parse("affine.hbp", "
+///     module affine(x: R[n]) -> z: R[m] {
+///         param W: R[m, n]
+///         z = W*x
+///     }
+/// ").expect("no errors");
+/// let mut claim = Claim {
+///     module: file.module("affine").expect("defined"),
+///     lets: Vec::new(),
+///     left: "hess(x)".into(),
+///     right: "W'*hess(z)*W".into(),
+///     seed: 0,
+/// };
+/// assert!(matches!(prove(&file, &claim, Rewriter::embedded()), Ok(Verdict::Proved { .. })));
+/// claim.right = "W'*hess(z)".into();
+/// assert!(prove(&file, &claim, Rewriter::embedded()).is_err());
+/// ```
+///
+/// # Errors
+/// When a side is malformed, or the sides have different shapes.
+pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict, ClaimError> {
+    let mut module = claim.module.clone();
+    let mut names = BTreeMap::new();
+    let mut derivations = Vec::new();
+    let mut read = |module: &mut Module, source: &str, text: &str, names: &BTreeMap<Name, Id>| {
+        let mut resolver = |module: &mut Module, query: &crate::language::Query| {
+            resolve::resolve(module, query, rewriter, &mut derivations)
+        };
+        parse_expression(file, module, source, text, names, &mut resolver).map_err(ClaimError::Text)
+    };
+    for (name, text) in &claim.lets {
+        let value = read(&mut module, name, text, &names)?;
+        names.insert(name.clone(), value);
+    }
+    let left = read(&mut module, "left side", &claim.left, &names)?;
+    let right = read(&mut module, "right side", &claim.right, &names)?;
+    let (a, b) = (module.graph.shape(left), module.graph.shape(right));
+    if a != b {
+        return Err(ClaimError::Shapes {
+            left: a.to_string(),
+            right: b.to_string(),
+        });
+    }
+    let mut verdict =
+        decide(&mut module, (left, right), claim.seed, rewriter).map_err(ClaimError::Rewrite)?;
+    if let Verdict::Proved {
+        derivations: shown, ..
+    } = &mut verdict
+    {
+        *shown = derivations;
+    }
+    Ok(verdict)
+}
+
+fn decide(
+    module: &mut Module,
+    (left, right): (Id, Id),
+    seed: u64,
+    rewriter: &Rewriter,
+) -> Result<Verdict, RewriteError> {
+    if left == right {
+        return Ok(Verdict::Proved {
+            derivations: Vec::new(),
+            steps: Vec::new(),
+        });
+    }
+    let numbers = refute::refute(&module.graph, left, right, seed);
+    if let Some(counterexample) = numbers.counterexample {
+        return Ok(Verdict::Refuted(counterexample));
+    }
+    if let Some(steps) = rewriter.prove(&mut module.graph, left, right)? {
+        let steps = crate::hbp::print_steps(module, rewriter, "proof", &steps);
+        return Ok(Verdict::Proved {
+            derivations: Vec::new(),
+            steps,
+        });
+    }
+    let reason = match crate::calculus::index::equal(&module.graph, left, right) {
+        crate::calculus::index::Decision::Equal => {
+            return Ok(Verdict::SameIndexForm {
+                form: form(module, left),
+            });
+        }
+        crate::calculus::index::Decision::Different => {
+            "their index forms differ, but no numbers were found that refute it".to_owned()
+        }
+        crate::calculus::index::Decision::Undecided(reason) => reason.clone(),
+    };
+    let agreement = match numbers.points {
+        0 => "no point was found where both sides have a value".to_owned(),
+        n => format!("both sides agree at {n} random points"),
+    };
+    Ok(Verdict::Unknown {
+        reason: format!("{agreement}; {reason}"),
+    })
+}
+
+/// The common normal form, or where that is too long, the left side.
+fn form(module: &Module, left: Id) -> String {
+    if let Ok(form) = crate::calculus::index::normal_form(&module.graph, left) {
+        return form.to_string();
+    }
+    let names = crate::expr::Names::default();
+    match printed_size(&module.graph, left, &names) {
+        0..=2_000 => print(&module.graph, left, &names),
+        _ => String::new(),
+    }
+}
