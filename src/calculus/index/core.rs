@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use num_traits::{One, Zero};
 
 use super::error::{IndexError, Outcome};
-use super::term::{Factor, Head, Index, Kind, Slot, Symbol, Term};
+use super::term::{Factor, Index, Kind, Slot, Symbol, Term};
 use crate::expr::{Dimension, Graph, Id, Name, Rational};
 
 /// How many terms one expression may have.
@@ -339,14 +339,4 @@ pub(super) fn scaled(terms: &[Term], by: &Rational) -> Vec<Term> {
             t
         })
         .collect()
-}
-
-/// The depth of nested functions in the terms.
-pub(super) fn depth(terms: &[Term]) -> usize {
-    let heads = terms.iter().flat_map(|t| &t.factors).map(|f| &f.head);
-    heads
-        .map(|h: &Symbol| -> &Head { h })
-        .map(|h| h.depth)
-        .max()
-        .unwrap_or(0)
 }

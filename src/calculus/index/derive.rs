@@ -4,7 +4,7 @@
 use super::core::{Core, Tensor};
 use super::error::{IndexError, Outcome};
 use super::expression::IndexExpression;
-use super::lower::{joined, transposed};
+use super::arrange::{joined, transposed};
 use super::term::{Index, Slot};
 use crate::expr::{Dimension, Graph, Id, Name, Shape};
 

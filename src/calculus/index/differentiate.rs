@@ -6,7 +6,7 @@ use num_traits::One;
 use super::core::{Core, Tensor, delta, scaled};
 use super::error::{IndexError, Outcome};
 use super::functions::integer;
-use super::lower::summed;
+use super::arrange::{summed};
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
 use crate::expr::{Function, Name, Rational};
 
@@ -35,23 +35,6 @@ impl Core<'_> {
             }
         }
         self.simplify(total)
-    }
-
-    /// The derivative of a tensor: its subscripts, then those of the variable's entry. `row` and `col` are split
-    /// where the terms ask for it.
-    pub(super) fn tensor_derivative(
-        &mut self,
-        terms: &[Term],
-        outer: (Slot, Slot),
-        variable: &Name,
-        entry: (&Slot, &Slot),
-    ) -> Outcome<Tensor> {
-        let terms = self.derivative(terms, variable, entry.0, entry.1)?;
-        self.settle(Tensor {
-            row: outer.0,
-            col: outer.1,
-            terms,
-        })
     }
 
     fn factor_derivative(

@@ -38,6 +38,19 @@ impl IndexExpression {
         self.tensor.terms.len()
     }
 
+    /// Decides whether an expression of a graph has this value. The graph holds the facts that may be used.
+    pub fn equals(&self, graph: &Graph, id: Id) -> Decision {
+        self.compare(graph, id)
+            .unwrap_or_else(|error| Decision::Undecided(error.to_string()))
+    }
+
+    fn compare(&self, graph: &Graph, id: Id) -> Outcome<Decision> {
+        let mut core = Core::new(graph);
+        let other = core.lower(id)?;
+        let own = core.fresh(&self.tensor);
+        difference(&mut core, own, other).map(|rest| verdict(graph, &rest))
+    }
+
     /// True when it is identically zero.
     pub fn is_zero(&self) -> bool {
         self.tensor.terms.is_empty()
@@ -83,16 +96,9 @@ fn decide(graph: &Graph, a: Id, b: Id) -> Outcome<Decision> {
     if p != q {
         let mut both = Core::new(graph);
         let (p, q) = (both.lower(a)?, both.lower(b)?);
-        let (p, q) = both.align(p, q);
-        let mut difference = p;
-        difference.terms.extend(scaled(&q.terms, &integer(-1)));
-        let rest = both.finish(difference)?;
-        if !rest.is_zero() {
-            return Ok(if is_polynomial(graph, &rest.tensor.terms) {
-                Decision::Different
-            } else {
-                Decision::Undecided(format!("the difference is not seen to be zero: {rest}"))
-            });
+        let verdict = verdict(graph, &difference(&mut both, p, q)?);
+        if verdict != Decision::Equal {
+            return Ok(verdict);
         }
     }
     // What cancelled on one side must be known to be nonzero from the other.
@@ -106,6 +112,26 @@ fn decide(graph: &Graph, a: Id, b: Id) -> Outcome<Decision> {
             super::display::head(head)
         )),
     })
+}
+
+/// The normal form of p - q.
+fn difference(core: &mut Core<'_>, p: Tensor, q: Tensor) -> Outcome<IndexExpression> {
+    let (mut total, q) = core.align(p, q);
+    total.terms.extend(scaled(&q.terms, &integer(-1)));
+    core.finish(total)
+}
+
+/// What a difference says.
+fn verdict(graph: &Graph, difference: &IndexExpression) -> Decision {
+    if difference.is_zero() {
+        Decision::Equal
+    } else if is_polynomial(graph, &difference.tensor.terms) {
+        Decision::Different
+    } else {
+        Decision::Undecided(format!(
+            "the difference is not seen to be zero: {difference}"
+        ))
+    }
 }
 
 /// True for polynomials in entries of values without facts, over indices of symbolic range: distinct ones differ for

@@ -7,7 +7,8 @@ use super::core::{Core, Tensor, scaled, size};
 use super::error::{IndexError, Outcome};
 use super::functions::{integer, ratio};
 use super::lambda::limited;
-use super::lower::{exchanges, joined, scalar, summed, transposed};
+use super::arrange::{joined, scalar, summed, transposed};
+use super::lower::{exchanges};
 use super::power::numeric_content;
 use super::term::{Factor, Kind, Matrix, Power, Slots, Symbol, Term};
 use crate::expr::{Id, Op};
@@ -64,12 +65,10 @@ impl Core<'_> {
             };
             return Ok(on_diagonal(vector));
         }
-        let (mut common, _) = self.content(&a.terms, false)?;
-        common
-            .factors
-            .retain(|f| f.slots.iter().all(|s| s.is_empty()));
+        let number = numeric_content(&a.terms, false);
+        let closed = |f: &Factor| f.slots.iter().all(|s| s.is_empty());
+        let (common, rest) = self.common(&a.terms, number, closed)?;
         let share = self.power(&[common], -Power::one())?;
-        let rest = self.times(&share, &a.terms)?;
         let (row_size, col_size) = (range(&a.row), range(&a.col));
         let (matrix, flip, symmetric) = self.close_matrix(Tensor { terms: rest, ..a })?;
         let head = limited(Symbol::new(

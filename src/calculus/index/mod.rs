@@ -10,22 +10,30 @@
 //! The core knows neither rules nor e-graphs. Its weakness is that sums are multiplied out; every search has a limit
 //! ([`IndexError::Limit`]).
 
+mod arrange;
+mod convert;
 mod core;
 mod derive;
 mod differentiate;
 mod display;
 mod error;
+mod evaluate;
+mod exponential;
 mod expression;
 mod functions;
 mod label;
 mod lambda;
 mod lower;
+mod matching;
 mod matrices;
+mod numeric;
 mod power;
 mod relations;
 mod simplify;
+mod structure;
 mod term;
 
 pub use derive::{Derivation, Upstream, cross_block, derive, differentiate};
 pub use error::IndexError;
 pub use expression::{Decision, IndexExpression, equal, normal_form};
+pub use structure::Form;

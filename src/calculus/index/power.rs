@@ -162,12 +162,23 @@ impl Core<'_> {
 
     /// What all terms have in common, and the terms without it. Only what is positive if asked so.
     pub(super) fn content(&mut self, terms: &[Term], positive: bool) -> Outcome<(Term, Vec<Term>)> {
-        let mut content = Term::number(numeric_content(terms, positive));
+        let number = numeric_content(terms, positive);
+        self.common(terms, number, |f| f.head.positive || !positive)
+    }
+
+    /// A number and the wanted factors that all terms have in common, and the terms without them.
+    pub(super) fn common(
+        &mut self,
+        terms: &[Term],
+        number: Rational,
+        wanted: impl Fn(&Factor) -> bool,
+    ) -> Outcome<(Term, Vec<Term>)> {
+        let mut common = Term::number(number);
         let mut seen: Vec<&Factor> = Vec::new();
         for term in terms {
             for factor in &term.factors {
                 let free = !factor.indices().any(|i| term.binds(i.id));
-                let wanted = factor.head.kind != Kind::Delta && (factor.head.positive || !positive);
+                let wanted = factor.head.kind != Kind::Delta && wanted(factor);
                 if free && wanted && !seen.iter().any(|s| same_base(s, factor)) {
                     seen.push(factor);
                 }
@@ -180,35 +191,33 @@ impl Core<'_> {
                     .find(|f| same_base(f, factor))
                     .map(|f| f.power)
             };
-            let least = terms
-                .iter()
-                .map(|t| power_in(t).unwrap_or_default())
-                .min()
-                .unwrap_or_default();
+            let powers = terms.iter().map(|t| power_in(t).unwrap_or_default());
+            let least = powers.min().unwrap_or_default();
             if !least.is_zero() {
-                content.factors.push(Factor {
+                common.factors.push(Factor {
                     power: least,
                     ..factor.clone()
                 });
             }
         }
-        if content.factors.is_empty() && content.coefficient.is_one() {
-            return Ok((content, terms.to_vec()));
+        if common.factors.is_empty() && common.coefficient.is_one() {
+            return Ok((common, terms.to_vec()));
         }
-        let inverse = Term {
-            factors: content
-                .factors
-                .iter()
-                .map(|f| Factor {
-                    power: -f.power,
-                    ..f.clone()
-                })
-                .collect(),
-            bound: Vec::new(),
-            coefficient: content.coefficient.recip(),
-        };
-        let rest = self.product(terms, &[inverse])?;
-        Ok((content, self.simplify(rest)?))
+        let mut rest = terms.to_vec();
+        for term in &mut rest {
+            term.coefficient /= &common.coefficient;
+            for factor in &common.factors {
+                match term.factors.iter_mut().find(|f| same_base(f, factor)) {
+                    Some(own) => own.power -= factor.power,
+                    None => term.factors.push(Factor {
+                        power: -factor.power,
+                        ..factor.clone()
+                    }),
+                }
+            }
+            term.factors.retain(|f| !f.power.is_zero());
+        }
+        Ok((common, self.simplify(rest)?))
     }
 
     /// A positive number to a power: whole where it can be, primes under roots where not.

@@ -1,0 +1,8 @@
+//! The index core: normal forms, equality, derivatives, numbers, structure. Expressions are written in the language.
+
+#[path = "index/algebra.rs"]
+mod algebra;
+#[path = "index/derivatives.rs"]
+mod derivatives;
+#[path = "index/support.rs"]
+mod support;
