@@ -1,5 +1,5 @@
 //! The Hessian backpropagation equations of one module. Why so short: the rules do the work; this says only
-//! which expressions are asked for: δv = D z(v)' δz, R_v = D(δv)(v), ℋv = J'ℋz J + R_v.
+//! which expressions are asked for: δv = D z(v)' δz, `R_v` = D(δv)(v), ℋv = J'ℋz J + `R_v`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -275,23 +275,30 @@ fn as_loss(
     })
 }
 
-/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + D_v [D z(u)' δz], from the equations of u and v, which are
+/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + `D_v` [D z(u)' δz], from the equations of u and v, which are
 /// those of `module`.
 ///
 /// # Errors
 /// When an operation has no derivative rule.
 pub fn cross_hessian(
     module: &mut Module,
-    u: &Equation,
+    (u, of_u): (&Name, &Equation),
     (v, of_v): (&Name, &Equation),
     rewriter: &Rewriter,
 ) -> Result<Id, RewriteError> {
-    let (_, hessian) = upstream(module);
-    let graph = &mut module.graph;
-    let variable = variable(graph, v);
-    let residual = graph.node(Op::Jacobian, &[u.gradient, variable])?;
+    let (gradient, hessian) = upstream(module);
+    let (graph, z) = (&mut module.graph, module.output.1);
+    let (first, second) = (variable(graph, u), variable(graph, v));
+    // The gradient is derived anew: its simplified form may have used facts of v.
+    let facts = [u, v].map(|name| graph.replace_facts(name, Facts::default()));
+    let backward = graph.node(Op::Backpropagate, &[z, gradient, first])?;
+    let backward = rewriter.differentiate(graph, &[backward], &mut Report::default())?[0];
+    let residual = graph.node(Op::Jacobian, &[backward, second])?;
     let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
-    let left = graph.node(Op::Transpose, &[u.jacobian])?;
+    for (name, facts) in [u, v].into_iter().zip(facts) {
+        graph.replace_facts(name, facts);
+    }
+    let left = graph.node(Op::Transpose, &[of_u.jacobian])?;
     let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
     let carried = graph.node(Op::Multiply, &[left, right])?;
     let sum = graph.node(Op::Add, &[carried, residual])?;
@@ -308,10 +315,12 @@ pub fn jacobian_of(
     v: &Name,
     rewriter: &Rewriter,
 ) -> Result<Id, RewriteError> {
-    let variable = variable(&mut module.graph, v);
-    let jacobian = module.graph.node(Op::Jacobian, &[value, variable])?;
     let graph = &mut module.graph;
+    let variable = variable(graph, v);
+    let facts = graph.replace_facts(v, Facts::default());
+    let jacobian = graph.node(Op::Jacobian, &[value, variable])?;
     let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
+    graph.replace_facts(v, facts);
     simplified(module, jacobian, rewriter)
 }
 

@@ -35,9 +35,9 @@ pub struct Equation {
     pub gradient: Id,
     /// D z(v) = ∂ vec z / ∂ (vec v)'.
     pub jacobian: Id,
-    /// R_v, the Jacobian of v ↦ D z(v)' δz with δz held constant.
+    /// `R_v`, the Jacobian of v ↦ D z(v)' δz with δz held constant.
     pub residual: Id,
-    /// ℋv = D z(v)' ℋz D z(v) + R_v.
+    /// ℋv = D z(v)' ℋz D z(v) + `R_v`.
     pub hessian: Id,
     /// Names for subexpressions that `hessian` uses more than once, each value using earlier names only.
     pub lets: Vec<(Name, Id)>,

@@ -61,8 +61,15 @@ pub(crate) fn name_common_parts(
 fn nameable(graph: &Graph, id: Id) -> bool {
     let node = &graph[id];
     match node.op {
-        Op::Number(_) | Op::Dimension(_) | Op::Function(_) | Op::Variable(_) => false,
-        Op::Eye | Op::Ones | Op::Zeros | Op::Commutation | Op::Transpose => false,
+        Op::Number(_)
+        | Op::Dimension(_)
+        | Op::Function(_)
+        | Op::Variable(_)
+        | Op::Eye
+        | Op::Ones
+        | Op::Zeros
+        | Op::Commutation
+        | Op::Transpose => false,
         // `1 / s` and `-a` are written as a quotient and a difference.
         Op::Power => graph
             .as_number(node.children[1])

@@ -162,7 +162,7 @@ fn decide(
         crate::calculus::index::Decision::Different => {
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
-        crate::calculus::index::Decision::Undecided(reason) => reason.to_string(),
+        crate::calculus::index::Decision::Undecided(reason) => reason.clone(),
     };
     let agreement = match numbers.points {
         0 => "no point was found where both sides have a value".to_owned(),
@@ -175,14 +175,12 @@ fn decide(
 
 /// The common normal form, or where that is too long, the left side.
 fn form(module: &Module, left: Id) -> String {
-    match crate::calculus::index::normal_form(&module.graph, left) {
-        Ok(form) => form.to_string(),
-        Err(_) => {
-            let names = crate::expr::Names::default();
-            match printed_size(&module.graph, left, &names) {
-                0..=2_000 => print(&module.graph, left, &names),
-                _ => String::new(),
-            }
-        }
+    if let Ok(form) = crate::calculus::index::normal_form(&module.graph, left) {
+        return form.to_string();
+    }
+    let names = crate::expr::Names::default();
+    match printed_size(&module.graph, left, &names) {
+        0..=2_000 => print(&module.graph, left, &names),
+        _ => String::new(),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn resolve(
         Query::CrossHessian(u, v) => {
             let left = equation(module, u, &["gradient", "jacobian"])?;
             let right = equation(module, v, &["jacobian"])?;
-            cross_hessian(module, &left, (v, &right), rewriter).map_err(|e| failed(&e.to_string()))
+            cross_hessian(module, (u, &left), (v, &right), rewriter).map_err(|e| failed(&e.to_string()))
         }
         Query::Jacobian(z, v) if *z == output => Ok(equation(module, v, &["jacobian"])?.jacobian),
         Query::Jacobian(z, v) => {

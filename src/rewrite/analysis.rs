@@ -21,12 +21,14 @@ pub(crate) struct Knowledge {
     variables: HashMap<Name, Fact>,
     bits: HashMap<Name, u32>,
     sample_mask: u128,
-    /// Scalars that the forward map divides by: nonzero wherever the module is defined.
-    pub(crate) nonzero: Vec<egg::Id>,
 }
 
 /// What is known of one class.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each true of a value or not known"
+)]
 pub(crate) struct Fact {
     pub(crate) sort: Sort,
     /// The variables it may depend on, as bits.
@@ -102,11 +104,6 @@ impl Knowledge {
             knowledge.variables.insert(name.clone(), fact);
         }
         knowledge
-    }
-
-    /// The bit of a variable in [`Fact::depends`].
-    pub(crate) fn mask(&self, name: &str) -> u128 {
-        self.bits.get(name).map_or(0, |bit| 1 << bit)
     }
 
     /// The bits of everything that differs from sample to sample.
@@ -233,6 +230,7 @@ fn literal_of(egraph: &mut Egraph, id: egg::Id) -> Option<ENode> {
 }
 
 /// The facts of an operation from the facts of its operands.
+#[allow(clippy::too_many_lines, reason = "one table, an operation a line")]
 fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
     let sorts: Vec<Sort> = c.iter().map(|f| f.sort.clone()).collect();
     let sort = match op {
@@ -261,7 +259,8 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
     match op {
         Op::Zeros => fact.zero = true,
         Op::Eye => (fact.identity, fact.symmetric, fact.diagonal) = (true, true, true),
-        Op::Dimension(_) => fact.positive = true,
+        // The number 0 stands as a dimension too.
+        Op::Dimension(d) => fact.positive = d.as_constant() != Some(0),
         Op::Ones => fact.positive = true,
         Op::Diag => (fact.symmetric, fact.diagonal, fact.zero) = (true, true, c[0].zero),
         Op::Transpose | Op::Expectation => {
@@ -316,7 +315,8 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
             fact.nonnegative = all(|f| f.nonnegative);
         }
         Op::Congruence => {
-            (fact.symmetric, fact.zero) = (true, c.iter().any(|f| f.zero));
+            fact.symmetric |= c[1].symmetric;
+            fact.zero = c.iter().any(|f| f.zero);
         }
         Op::Softmax => {
             fact.positive = true;

@@ -1,7 +1,7 @@
 //! Extraction: the form of a class that a person would write. Why our own: the choice must be the same on
 //! every machine, a congruence counts its Jacobian once, and whether a form reads well depends on where it stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use egg::Language;
 
@@ -98,10 +98,10 @@ impl<'a> Extraction<'a> {
     /// The operator J or V left over in the best form of a class, and the operation it could not pass.
     pub(crate) fn left_over(&self, class: egg::Id) -> Option<egg::Id> {
         let mut stack = vec![self.egraph.find(class)];
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let mut found = None;
         while let Some(id) = stack.pop() {
-            if seen.insert(id, ()).is_some() {
+            if !seen.insert(id) {
                 continue;
             }
             let choice = self.choices.get(&id)?;
@@ -191,7 +191,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         Form::Sum | Form::Product | Form::Entries | Form::Congruence | Form::Number => 2,
         _ => 0,
     };
-    let diagonal = |i: usize| if children[i].form == Form::Diag { 1 } else { 0 };
+    let diagonal = |i: usize| u64::from(children[i].form == Form::Diag);
     // A Kronecker product inside a product hides the structure of the whole.
     let wide = |i: usize| {
         if children[i].form == Form::Wide {
@@ -224,7 +224,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         }
         Op::Hadamard => (all + 2 + tight(0) + tight(1), Form::Entries),
         Op::Kronecker => (
-            all + 3 + tight(0) + tight(1) + (wide(0) + wide(1)) / 2,
+            all + 3 + tight(0) + tight(1) + wide(0) / 2 + wide(1) / 2,
             Form::Wide,
         ),
         Op::Power => (all + 1 + tight(0), Form::Product),
@@ -253,8 +253,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         Op::Diag => (all + 6, Form::Diag),
         Op::Apply => (all + 2, Form::Atom),
         Op::Sum | Op::Mean | Op::Trace => (all + 6, Form::Atom),
-        Op::Inverse => (all + 5, Form::Atom),
-        Op::Eye | Op::Expectation => (all + 5, Form::Atom),
+        Op::Inverse | Op::Eye | Op::Expectation => (all + 5, Form::Atom),
         Op::Norm2 | Op::Determinant | Op::LogDeterminant | Op::LogSumExp | Op::Softmax => {
             (all + 8, Form::Atom)
         }

@@ -269,14 +269,13 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
         };
         factors.push(factor);
     }
-    let product = match factors.split_first() {
-        Some((first, rest)) => rest.iter().try_fold(*first, |product, f| {
+    let product = if let Some((first, rest)) = factors.split_first() {
+        rest.iter().try_fold(*first, |product, f| {
             graph.node(Op::Hadamard, &[product, *f])
-        })?,
-        None => {
-            let shape = graph.shape(children[0]);
-            graph.ones(&shape)
-        }
+        })?
+    } else {
+        let shape = graph.shape(children[0]);
+        graph.ones(&shape)
     };
     scale(graph, scalar, product)
 }

@@ -116,7 +116,7 @@ pub(crate) fn saturate_until(
         .with_egraph(egraph)
         .with_iter_limit(limits.0)
         .with_node_limit(limits.1)
-        .with_time_limit(std::time::Duration::from_secs(3600))
+        .with_time_limit(std::time::Duration::from_hours(1))
         .with_scheduler(SimpleScheduler)
         .with_hook(move |runner| match goal {
             Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => Err("proved".into()),

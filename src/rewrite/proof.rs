@@ -93,7 +93,7 @@ fn rule_of(term: &FlatTerm<ENode>) -> Option<(String, bool)> {
     if let Some(rule) = term.backward_rule {
         return Some(strip(rule.to_string(), true));
     }
-    term.children.iter().find_map(|child| rule_of(child))
+    term.children.iter().find_map(rule_of)
 }
 
 impl Rewriter {
