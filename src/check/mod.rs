@@ -6,7 +6,6 @@
 //! them. The sizes are small, so that the cost is bounded.
 
 mod file;
-mod generic;
 mod index;
 mod point;
 mod report;
@@ -15,7 +14,7 @@ mod text;
 
 use crate::expr::{Draw, Module};
 use crate::hbp::{Equations, Request, derive};
-use crate::network::RunError;
+use crate::network::{RunError, generic};
 use crate::rewrite::{Report, Rewriter};
 
 pub use file::check_file;
@@ -68,9 +67,12 @@ const DRAWS: u64 = 10;
 /// says so.
 pub fn check_module(module: &Module, options: &CheckOptions) -> Result<CheckReport, RunError> {
     let small = sizes::choose(module, options.points).is_ok();
-    if let Some((generic, numbers)) = (!small).then(|| generic::generic(module)).flatten() {
+    if let Some((generic, numbers)) = (!small).then(|| generic(module)).flatten() {
         let mut report = check_derived(&generic, options)?;
-        let numbers: Vec<String> = numbers.iter().map(|n| format!("{n} as d{n}")).collect();
+        let numbers: Vec<String> = numbers
+            .iter()
+            .map(|(name, n)| format!("{n} as {name}"))
+            .collect();
         report.note(format!(
             "the fixed sizes are too large to check at: {} may be any size",
             numbers.join(", ")

@@ -76,16 +76,15 @@ pub(super) struct Point {
 impl Point {
     /// True when an equation or kernel is wrong here.
     pub(super) fn differs(&self) -> bool {
-        let wrong = |e: &Errors| {
-            !(e.witness <= TOLERANCE && e.kernels.is_none_or(|error| error <= TOLERANCE))
-        };
-        self.errors.iter().any(|(_, _, errors)| wrong(errors))
+        let right =
+            |e: &Errors| e.witness <= TOLERANCE && e.kernels.is_none_or(|error| error <= TOLERANCE);
+        !self.errors.iter().all(|(_, _, errors)| right(errors))
     }
 
     /// True when differences disagree, as they do across a kink.
     pub(super) fn is_kink(&self) -> bool {
-        let far = |e: &Errors| !(e.differences <= DIFFERENCE_TOLERANCE);
-        self.errors.iter().any(|(_, _, errors)| far(errors))
+        let near = |e: &Errors| e.differences <= DIFFERENCE_TOLERANCE;
+        !self.errors.iter().all(|(_, _, errors)| near(errors))
     }
 }
 

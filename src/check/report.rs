@@ -9,13 +9,13 @@ use crate::hbp::{Equation, Equations};
 /// What is derived for a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
-    /// δv.
+    /// The gradient δv.
     Gradient,
-    /// D z(v).
+    /// The Jacobian of the output.
     Jacobian,
-    /// R_v.
+    /// The residual, the second-order term of the module itself.
     Residual,
-    /// ℋv.
+    /// The block ℋv.
     Hessian,
 }
 

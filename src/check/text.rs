@@ -94,7 +94,7 @@ pub(super) fn written(sizes: &Sizes) -> String {
 fn number(error: Option<f64>) -> String {
     match error {
         None => "-".into(),
-        Some(error) if error == 0.0 => "0".into(),
+        Some(0.0) => "0".into(),
         Some(error) => format!("{error:.0e}"),
     }
 }

@@ -298,7 +298,7 @@ pub(crate) fn convert<T: Element>(
 ) -> Result<DMatrix<T>, RunError> {
     let values = matrix.values().iter().map(|v| T::number(*v));
     let converted = DMatrix::from_iterator(matrix.rows(), matrix.cols(), values);
-    if converted.iter().all(|v| v.is_finite()) {
+    if converted.iter().all(nalgebra::ComplexField::is_finite) {
         return Ok(converted);
     }
     Err(RunError::input(

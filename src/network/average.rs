@@ -63,46 +63,31 @@ fn plus<T: Element>(
     limit: u64,
 ) -> Result<OutputBlock<T>, RunError> {
     use OutputBlock::{Dense, Diagonal, Kronecker, ScaledIdentity, Zero};
-    match (a, b) {
-        (Zero { .. }, other) | (other, Zero { .. }) => return Ok(other),
-        (ScaledIdentity { size, scale }, ScaledIdentity { scale: other, .. }) => {
-            let scale = scale + other;
-            return Ok(ScaledIdentity { size, scale });
-        }
+    Ok(match (a, b) {
+        (Zero { .. }, other) | (other, Zero { .. }) => other,
+        (ScaledIdentity { size, scale }, ScaledIdentity { scale: other, .. }) => ScaledIdentity {
+            size,
+            scale: scale + other,
+        },
         (Dense(mut sum), other) => {
             add_to(&mut sum, &other, limit)?;
-            return Ok(Dense(sum));
+            Dense(sum)
         }
-        (
-            Kronecker { left, right },
-            Kronecker {
-                left: other_left,
-                right: other_right,
-            },
-        ) => {
-            // A ⊗ C + B ⊗ C = (A + B) ⊗ C
-            if right == other_right {
-                let left = Box::new(plus(*left, *other_left, limit)?);
-                return Ok(Kronecker { left, right });
-            }
-            if left == other_left {
-                let right = Box::new(plus(*right, *other_right, limit)?);
-                return Ok(Kronecker { left, right });
-            }
-            let first = Kronecker { left, right };
-            let second = Kronecker {
-                left: other_left,
-                right: other_right,
-            };
-            dense_sum(&first, &second, limit)
+        // A ⊗ C + B ⊗ C = (A + B) ⊗ C
+        (Kronecker { left: a, right }, Kronecker { left: b, right: c }) if right == c => {
+            let left = Box::new(plus(*a, *b, limit)?);
+            Kronecker { left, right }
         }
-        (first, second) => {
-            if let (Some(a), Some(b)) = (diagonal(&first), diagonal(&second)) {
-                return Ok(Diagonal(a + b));
-            }
-            dense_sum(&first, &second, limit)
+        // A ⊗ B + A ⊗ C = A ⊗ (B + C)
+        (Kronecker { left, right: b }, Kronecker { left: a, right: c }) if left == a => {
+            let right = Box::new(plus(*b, *c, limit)?);
+            Kronecker { left, right }
         }
-    }
+        (first, second) => match (diagonal(&first), diagonal(&second)) {
+            (Some(a), Some(b)) => Diagonal(a + b),
+            _ => dense_sum(&first, &second, limit)?,
+        },
+    })
 }
 
 fn dense_sum<T: Element>(
@@ -127,10 +112,29 @@ fn add_to<T: Element>(
         for (i, d) in diagonal.iter().enumerate() {
             sum[(i, i)] += *d;
         }
+    } else if let OutputBlock::Kronecker { left, right } = block {
+        add_kronecker(sum, &left.to_dense(limit)?, &right.to_dense(limit)?);
     } else {
         *sum += block.to_dense(limit)?;
     }
     Ok(())
+}
+
+/// Adds A ⊗ B without forming it.
+fn add_kronecker<T: Element>(sum: &mut DMatrix<T>, a: &DMatrix<T>, b: &DMatrix<T>) {
+    let columns = (0..a.ncols()).flat_map(|j| (0..b.ncols()).map(move |l| (j, l)));
+    let rows = sum.nrows().max(1);
+    for ((j, l), column) in columns.zip(sum.as_mut_slice().chunks_exact_mut(rows)) {
+        let b_column = b.column(l);
+        for (piece, factor) in column
+            .chunks_exact_mut(b.nrows().max(1))
+            .zip(a.column(j).iter())
+        {
+            for (entry, value) in piece.iter_mut().zip(b_column.iter()) {
+                *entry += *factor * *value;
+            }
+        }
+    }
 }
 
 fn scaled<T: Element>(block: OutputBlock<T>, factor: T) -> OutputBlock<T> {

@@ -174,7 +174,9 @@ fn one_hot<T: Element>(
 ) -> Result<Vec<DMatrix<T>>, RunError> {
     let mut values = Vec::new();
     for (place, label) in labels.values.iter().enumerate() {
-        let Some(class) = (0..classes).find(|class| *class as f64 == *label) else {
+        // Labels were whole numbers, so that a difference below one half is none.
+        let is_label = |class: &usize| (*class as f64 - *label).abs() < 0.5;
+        let Some(class) = (0..classes).find(is_label) else {
             return Err(RunError::input(
                 format!(
                     "sample {place} of `{}` has the label {label}, but there are {classes} classes",
@@ -184,7 +186,7 @@ fn one_hot<T: Element>(
             ));
         };
         let hot = |i, _| if i == class { 1.0 } else { 0.0 };
-        convert(&want.name, &Matrix::from_fn(classes, 1, hot)).map(|v| values.push(v))?;
+        values.push(convert(&want.name, &Matrix::from_fn(classes, 1, hot))?);
     }
     Ok(values)
 }

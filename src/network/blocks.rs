@@ -165,3 +165,48 @@ fn write_factors<T: Element>(
     items.insert(format!("{name}.structure"), Item::Text(structure.into()));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::OutputBlock::{Dense, Kronecker, Root, Sum};
+
+    fn filled(rows: usize, cols: usize) -> DMatrix<f64> {
+        DMatrix::from_fn(rows, cols, |i, j| ((i * 7 + j * 3) % 5) as f64 - 1.0)
+    }
+
+    /// Roots and sums, and Kronecker products that do not fit the variable, in either order.
+    #[test]
+    fn every_form_is_permuted_as_its_matrix_is() {
+        let (m, n) = (2, 3);
+        let kron = |left: usize, right: usize| Kronecker {
+            left: Box::new(Dense(filled(left, left))),
+            right: Box::new(Dense(filled(right, right))),
+        };
+        let sum = Sum(vec![kron(3, 2), Root(filled(6, 1))]);
+        for block in [Root(filled(6, 2)), kron(3, 2), kron(2, 3), sum] {
+            let whole = block.to_dense(1 << 20).expect("small");
+            let old = |new: usize| new / n + new % n * m;
+            let expected = DMatrix::from_fn(6, 6, |i, j| whole[(old(i), old(j))]);
+            let by_rows = permuted(block, (m, n), 1 << 20).expect("small");
+            assert_eq!(by_rows.to_dense(1 << 20).expect("small"), expected);
+        }
+    }
+
+    #[test]
+    fn roots_and_sums_are_written_by_their_parts() {
+        let mut items = Items::new();
+        let block = Sum(vec![Root(filled(4, 1)), Dense(filled(4, 4))]);
+        write_factors("hess.W", &block, 1 << 20, &mut items).expect("small");
+        let names: Vec<&str> = items.keys().map(String::as_str).collect();
+        let expected = [
+            "hess.W.sum.0.root",
+            "hess.W.sum.0.structure",
+            "hess.W.sum.1",
+            "hess.W.structure",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(items["hess.W.structure"], Item::Text("sum".into()));
+        assert_eq!(items["hess.W.sum.0.structure"], Item::Text("root".into()));
+    }
+}

@@ -2,10 +2,10 @@
 //! in a network is derived and compiled once.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::RunError;
 use super::error::definition;
-use super::{RunError, RunOptions};
 use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes};
 use crate::hbp::{Request, derive, unfold};
 use crate::kernel::{Program, compile_within};
@@ -115,30 +115,21 @@ pub struct Preparation {
     pub compile: Duration,
 }
 
-/// Derives and compiles the passes of a module in a network.
-pub(crate) fn pass(
-    module: &Module,
-    wrt: &[Name],
+/// Compiles the passes of a module in a network.
+pub(crate) fn compiled(
+    derived: &Derived,
     upstream: Upstream,
     sizes: &Sizes,
-    options: &RunOptions,
-    time: &mut Preparation,
+    limit: u64,
 ) -> Result<Pass, RunError> {
-    let start = Instant::now();
-    let derived = derived(module, wrt, upstream, &options.rewriter)?;
-    time.derive += start.elapsed();
-    let start = Instant::now();
-    let Derived {
-        graph,
-        output,
-        mut backward,
-    } = derived;
-    let compiled = |outputs: &[(String, Id)]| compile_within(&graph, outputs, sizes, options.limit);
-    let output = (OUTPUT.to_owned(), output);
+    let compile = |outputs: &[(String, Id)]| compile_within(&derived.graph, outputs, sizes, limit);
+    let output = (OUTPUT.to_owned(), derived.output);
+    let mut backward = derived.backward.clone();
     if upstream == Upstream::Loss {
         backward.insert(0, output.clone());
     }
-    let (forward, backward) = (compiled(&[output])?, compiled(&backward)?);
-    time.compile += start.elapsed();
-    Ok(Pass { forward, backward })
+    Ok(Pass {
+        forward: compile(&[output])?,
+        backward: compile(&backward)?,
+    })
 }

@@ -1,11 +1,14 @@
 //! The modules of a network made ready to run. Why keyed by content: two layers of one shape are one module, whatever
-//! they are called, and are derived and compiled once.
+//! they are called, and are compiled once; two of any shapes are derived once.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
+use std::time::Instant;
 
+use super::generic::generic;
 use super::graph::{Dag, nodes};
-use super::pass::{Pass, Preparation, Upstream, concrete, pass};
+use super::pass::{Derived, Pass, Preparation, Upstream, compiled, concrete, derived};
 use super::{RunError, RunOptions};
 use crate::expr::{FunctionDefinition, Id, Module, Name, Op, Sizes};
 use crate::language::{File, Network};
@@ -133,9 +136,11 @@ pub(crate) struct Prepared {
     /// The nodes, the loss last.
     pub(crate) stages: Vec<Stage>,
     pub(crate) time: Preparation,
+    /// How many modules were derived.
+    pub(crate) derivations: usize,
 }
 
-/// Derives and compiles every distinct module once.
+/// Derives every distinct module once, and compiles it once for every set of sizes.
 pub(crate) fn prepare(
     network: &Network,
     sizes: &Sizes,
@@ -148,8 +153,14 @@ pub(crate) fn prepare(
         passes: Vec::new(),
         stages: Vec::new(),
         time: Preparation::default(),
+        derivations: 0,
     };
-    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut workshop = Workshop {
+        sizes,
+        options,
+        derived: HashMap::new(),
+        compiled: HashMap::new(),
+    };
     for (place, node) in nodes(network).enumerate() {
         let sources = dag.sources(place);
         let module = &node.module;
@@ -184,17 +195,9 @@ pub(crate) fn prepare(
         } else {
             Upstream::Given
         };
-        let key = content(module, &wrt, upstream, sizes);
-        let pass = if let Some(pass) = known.get(&key) {
-            *pass
-        } else {
-            let time = &mut prepared.time;
-            let compiled = pass(module, &wrt, upstream, sizes, options, time)
-                .map_err(|error| error.within(&format!("`{}`", node.name)))?;
-            prepared.passes.push(compiled);
-            known.insert(key, prepared.passes.len() - 1);
-            prepared.passes.len() - 1
-        };
+        let pass = workshop
+            .pass(module, &wrt, upstream, &mut prepared)
+            .map_err(|error| error.within(&format!("`{}`", node.name)))?;
         let inputs = module.inputs.iter().zip(&node.arguments).zip(&sources);
         let data = inputs.filter(|(_, source)| source.is_none());
         let data = data.map(|((input, value), _)| (input.clone(), value.clone()));
@@ -213,8 +216,58 @@ pub(crate) fn prepare(
     Ok(prepared)
 }
 
-/// A module's content as text, node by node: equal texts mean equal passes.
-fn content(module: &Module, wrt: &[Name], upstream: Upstream, sizes: &Sizes) -> String {
+/// What is derived and compiled so far.
+struct Workshop<'a> {
+    sizes: &'a Sizes,
+    options: &'a RunOptions,
+    /// By content, with names for sizes.
+    derived: HashMap<String, Derived>,
+    /// The places of passes, by content and sizes.
+    compiled: HashMap<(String, Sizes), usize>,
+}
+
+impl Workshop<'_> {
+    /// The place of a module's pass, made when it is not there yet.
+    fn pass(
+        &mut self,
+        module: &Module,
+        wrt: &[Name],
+        upstream: Upstream,
+        prepared: &mut Prepared,
+    ) -> Result<usize, RunError> {
+        let named = generic(module);
+        let (module, numbers) = named
+            .as_ref()
+            .map_or((module, None), |(module, numbers)| (module, Some(numbers)));
+        let mut sizes = self.sizes.clone();
+        sizes.extend(numbers.into_iter().flatten().map(|(n, s)| (n.clone(), *s)));
+        let used = module.dimensions();
+        sizes.retain(|name, _| used.contains(name));
+        let content = content(module, wrt, upstream);
+        let key = (content.clone(), sizes);
+        if let Some(place) = self.compiled.get(&key) {
+            return Ok(*place);
+        }
+        let start = Instant::now();
+        let derived = match self.derived.entry(content) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert(derived(module, wrt, upstream, &self.options.rewriter)?)
+            }
+        };
+        prepared.time.derive += start.elapsed();
+        let start = Instant::now();
+        let pass = compiled(derived, upstream, &key.1, self.options.limit)?;
+        prepared.time.compile += start.elapsed();
+        prepared.derivations = self.derived.len();
+        prepared.passes.push(pass);
+        self.compiled.insert(key, prepared.passes.len() - 1);
+        Ok(prepared.passes.len() - 1)
+    }
+}
+
+/// A module's content as text, node by node: equal texts mean equal equations.
+fn content(module: &Module, wrt: &[Name], upstream: Upstream) -> String {
     let graph = &module.graph;
     let mut text = format!("{upstream:?} {wrt:?} {}\n", module.output.0);
     let mut functions: BTreeSet<&Name> = BTreeSet::new();
@@ -241,9 +294,6 @@ fn content(module: &Module, wrt: &[Name], upstream: Upstream, sizes: &Sizes) -> 
     }
     for (name, variable) in graph.variables() {
         let _ = writeln!(text, "{name} {variable:?}");
-    }
-    for name in module.dimensions() {
-        let _ = writeln!(text, "{name} = {:?}", sizes.get(&name));
     }
     text
 }

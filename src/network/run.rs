@@ -26,7 +26,9 @@ pub struct NetworkRun {
     pub items: Items,
     /// The time that deriving and compiling took.
     pub preparation: Preparation,
-    /// The number of distinct modules that were derived and compiled.
+    /// The number of distinct modules, whatever their sizes: each is derived once.
+    pub derivations: usize,
+    /// The number of distinct modules at their sizes: each is compiled once.
     pub modules: usize,
     /// The number of samples.
     pub samples: usize,
@@ -77,6 +79,7 @@ fn run<T: Element>(
     Ok(NetworkRun {
         items,
         preparation: prepared.time,
+        derivations: prepared.derivations,
         modules: prepared.passes.len(),
         samples: data.samples,
         execute: start.elapsed(),

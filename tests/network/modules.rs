@@ -1,8 +1,14 @@
 //! Single modules.
 
-use hbp::network::run_module;
+use std::collections::BTreeSet;
 
-use super::tools::{agree_all, arrays, case, dense};
+use hbp::data::{Array, Item};
+use hbp::expr::{Sizes, random_matrix};
+use hbp::network::{Items, RunOptions, Vectorisation, run_file, run_module};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::tools::{agree_all, array, arrays, by_rows, case, dense, file, given, matrix, rebuilt};
 
 const CASES: [&str; 6] = [
     "affine",
@@ -19,7 +25,98 @@ fn the_cases_come_out() {
         let module = case("modules", name).module(name).unwrap();
         let found = run_module(&module, &arrays("modules", name, "in.npz"), &dense())
             .unwrap_or_else(|e| panic!("{name}: {e}; {}", e.help()));
-        println!("{name}: {:?}", found.keys().collect::<Vec<_>>());
         agree_all(&found, &arrays("modules", name, "out.npz"), 1e-10);
     }
+}
+
+/// Losses whose blocks have structure.
+const STRUCTURES: [&str; 6] = [
+    "module m(X: R[n, k]) -> e: R { param W: R[n, n]\n e = tr(X'*W'*W*X) }",
+    "module m(X: R[n, k]) -> e: R { param W: R[n, n]\n e = tr(X'*W'*W*X) + tr(W'*W) + tr(W*X*X'*X*X'*W') }",
+    "module m(X: R[n, k]) -> e: R { param W: R[n, k]\n e = tr(X'*W) + sum(W .^ 4) }",
+    "module m(X: R[n, k]) -> e: R { param W: R[n, k]\n param b: R[n]\n e = tr(X'*W) + sum(exp(b)) }",
+    "module m(X: R[n, k]) -> e: R { param W: R[n, k]\n e = tr(X'*W)^2 }",
+    "module m(X: R[n, k]) -> e: R { param W: R[n, n]\n e = tr(X'*W*W*X) + tr(X'*W*X) }",
+];
+
+#[test]
+fn factors_put_together_are_the_block() {
+    let mut seen = BTreeSet::new();
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for text in STRUCTURES {
+        let network = format!("{text}\nnetwork n {{ input X: R[4, 2]\n loss m(X) }}");
+        let file = file(&network);
+        let mut items = Items::new();
+        let x = Array::from_matrix(&random_matrix(4, 2, &mut rng));
+        items.insert(
+            "X".into(),
+            Array::new(vec![1, 4, 2], x.values).unwrap().into(),
+        );
+        let parameters = file.network("n").unwrap().parameters;
+        for parameter in &parameters {
+            let (rows, cols) = parameter.shape.evaluate(&Sizes::new()).unwrap();
+            let value = Array::from_value(&random_matrix(rows, cols, &mut rng), &parameter.shape);
+            items.insert(parameter.name.to_string(), value.into());
+        }
+        let whole = run_file(&file, &items, &dense()).unwrap();
+        for vectorisation in [Vectorisation::Column, Vectorisation::Row] {
+            let options = RunOptions {
+                vectorisation,
+                ..RunOptions::default()
+            };
+            let parts = run_file(&file, &items, &options).unwrap();
+            for item in parts.values() {
+                if let Item::Text(structure) = item {
+                    seen.insert(structure.clone());
+                }
+            }
+            for parameter in &parameters {
+                let name = format!("hess.{}", parameter.name);
+                let mut block = matrix(&array(&whole, &name));
+                if vectorisation == Vectorisation::Row {
+                    block = by_rows(&block, matrix(&array(&items, &parameter.name)).shape());
+                }
+                let difference = (rebuilt(&parts, &name) - &block).amax();
+                let close = difference <= 1e-12 * block.amax().max(1.0);
+                assert!(close, "{text}: {name} is off by {difference:e}");
+            }
+        }
+    }
+    assert!(
+        ["diagonal", "kronecker"].iter().all(|s| seen.contains(*s)),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn columns_and_single_entries_stand_for_vectors_and_scalars() {
+    let module = file("module m(x: R[n]) -> e: R { param s: R\n e = s * x'*x }")
+        .module("m")
+        .unwrap();
+    let expected = given(&[
+        ("x", &[3], &[1.0, 2.0, 3.0]),
+        ("s", &[], &[2.0]),
+        ("grad.e", &[], &[1.0]),
+        ("hess.e", &[1, 1], &[0.5]),
+    ]);
+    let other = given(&[
+        ("x", &[3, 1], &[1.0, 2.0, 3.0]),
+        ("s", &[1], &[2.0]),
+        ("grad.e", &[1, 1], &[1.0]),
+        ("hess.e", &[], &[0.5]),
+    ]);
+    let found = run_module(&module, &other, &dense()).unwrap();
+    assert_eq!(found, run_module(&module, &expected, &dense()).unwrap());
+    let shapes: Vec<(&str, Vec<usize>)> = found
+        .iter()
+        .map(|(name, item)| (&**name, item.array().unwrap().shape.clone()))
+        .collect();
+    let expected = [
+        ("e", vec![]),
+        ("grad.x", vec![3]),
+        ("hess.x", vec![3, 3]),
+        ("grad.s", vec![]),
+        ("hess.s", vec![1, 1]),
+    ];
+    assert_eq!(shapes, expected);
 }

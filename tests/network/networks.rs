@@ -82,10 +82,19 @@ fn equal_modules_are_compiled_once() {
     let file = file(text);
     let items = chain.items(&file, 2, 5);
     // The first layer sends nothing back, so it is a module of its own.
-    assert_eq!(
-        run_network(&file, "n", &items, &dense()).unwrap().modules,
-        4
+    let run = run_network(&file, "n", &items, &dense()).unwrap();
+    assert_eq!((run.derivations, run.modules), (4, 4));
+    let file = self::file(
+        "network n { input x: R[3]\n target y: R[2]\n a = linear[4](x)\n b = tanh(a)\n c = linear[5](b)
+            d = tanh(c)\n e = linear[2](d)\n loss square_loss(e, y) }",
     );
+    let chain = Chain {
+        inputs: (3, 2),
+        ..chain
+    };
+    // What differs in sizes alone is derived once.
+    let run = run_network(&file, "n", &chain.items(&file, 2, 5), &dense()).unwrap();
+    assert_eq!((run.derivations, run.modules), (4, 6));
 }
 
 #[test]

@@ -1,22 +1,42 @@
-//! Fixed sizes as names. Why: what holds for `R[784]` holds for small sizes, too, where it can be checked; the same
-//! operations must be well shaped with names in place of numbers, or else the module is left as it is.
+//! Fixed sizes as names. Why: what holds for `R[784]` holds for every size, so that layers that differ in their sizes
+//! alone are derived once, and equations can be checked at small sizes. The same operations must be well shaped with
+//! names in place of numbers, or else the module is left as it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::expr::{Dimension, FunctionDefinition, Graph, Id, Module, Op, Role, Shape, Variable};
+use crate::expr::{
+    Dimension, FunctionDefinition, Graph, Id, Module, Name, Op, Role, Shape, Sizes, Variable,
+};
 
-/// The module with a name for every fixed size above 1, one name for each number; nothing when there is none, or the
-/// module needs the numbers.
-pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
-    let from = &module.graph;
-    let mut numbers = BTreeSet::new();
-    let taken = module.dimensions();
-    let mut named = |d: &Dimension| match d.as_constant() {
-        Some(n) if n > 1 => {
-            numbers.insert(n);
-            Dimension::named(format!("d{n}"))
+/// Names for numbers, in order of appearance.
+struct Numbers {
+    names: BTreeMap<u64, Name>,
+    free: Box<dyn Iterator<Item = Name>>,
+}
+
+impl Numbers {
+    fn named(&mut self, dimension: &Dimension) -> Option<Dimension> {
+        let Some(number) = dimension.as_constant().filter(|n| *n > 1) else {
+            return Some(dimension.clone());
+        };
+        if let Some(name) = self.names.get(&number) {
+            return Some(Dimension::named(name.clone()));
         }
-        _ => d.clone(),
+        let name = self.free.next()?;
+        self.names.insert(number, name.clone());
+        Some(Dimension::named(name))
+    }
+}
+
+/// The module with a name for every fixed size above 1, one name for each number, and the numbers; nothing when there
+/// is none, or the module needs the numbers.
+pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
+    let from = &module.graph;
+    let taken = module.dimensions();
+    let names = (1..).map(|k| Name::from(format!("d{k}")));
+    let mut numbers = Numbers {
+        names: BTreeMap::new(),
+        free: Box::new(names.filter(move |name| !taken.contains(name))),
     };
     let mut graph = Graph::default();
     let mut done: HashMap<Id, Id> = HashMap::new();
@@ -24,7 +44,7 @@ pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
         let Shape { rows, cols } = &variable.shape;
         let shape = match variable.role {
             Role::Argument => variable.shape.clone(),
-            _ => Shape::matrix(named(rows), named(cols)),
+            _ => Shape::matrix(numbers.named(rows)?, numbers.named(cols)?),
         };
         let id = graph.declare(
             name.clone(),
@@ -48,7 +68,7 @@ pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
         }
         let node = &from[id];
         let new = match &node.op {
-            Op::Dimension(d) => graph.dimension(named(d)),
+            Op::Dimension(d) => graph.dimension(numbers.named(d)?),
             op => {
                 let children: Vec<Id> = node.children.iter().map(|c| done[c]).collect();
                 graph.node(op.clone(), &children).ok()?
@@ -66,10 +86,7 @@ pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
         };
         graph.define(name.clone(), function);
     }
-    let free = numbers
-        .iter()
-        .all(|n| !taken.contains(format!("d{n}").as_str()));
-    if numbers.is_empty() || !free {
+    if numbers.names.is_empty() {
         return None;
     }
     let locals = module.locals.iter();
@@ -81,5 +98,7 @@ pub(super) fn generic(module: &Module) -> Option<(Module, BTreeSet<u64>)> {
         output: (module.output.0.clone(), done[&module.output.1]),
         graph,
     };
-    Some((generic, numbers))
+    let sizes = numbers.names.into_iter();
+    let sizes = sizes.map(|(number, name)| Some((name, usize::try_from(number).ok()?)));
+    Some((generic, sizes.collect::<Option<Sizes>>()?))
 }
