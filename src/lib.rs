@@ -21,6 +21,8 @@ pub mod data;
 
 pub mod network;
 
+pub mod check;
+
 pub mod proof;
 
 pub mod report;

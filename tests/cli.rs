@@ -112,7 +112,7 @@ fn bad_input_is_explained_on_stderr() {
         (
             &["derive", "-", "--rules", "no-such-dir"],
             AFFINE.as_bytes(),
-            &["rule book no-such-dir", "help: "],
+            &["no-such-dir", "help: "],
         ),
         (
             &["show", "nothing"],
@@ -258,4 +258,41 @@ fn a_side_of_prove_may_begin_with_a_minus() {
         );
         assert!(!answer.out.contains("Usage"), "{side}: {}", answer.out);
     }
+}
+
+#[test]
+fn a_loss_is_reported_as_the_loss_itself() {
+    let answer = hbp(
+        &["derive", "-", "--module", "square_loss", "--wrt", "z"],
+        b"",
+    );
+    let part = "  as the loss itself (";
+    assert!(answer.out.contains(part), "{}{}", answer.out, answer.err);
+    assert!(
+        answer.out.ends_with("    hess(z) = 2*eye(n)\n"),
+        "{}",
+        answer.out
+    );
+}
+
+#[test]
+fn rules_are_verified_and_a_wrong_one_is_an_answer() {
+    let one = hbp(&["rules", "--check", "kron-mixed-product"], b"");
+    assert_eq!((one.code, one.err.as_str()), (0, ""));
+    assert!(
+        one.out.starts_with("holds    kron-mixed-product"),
+        "{}",
+        one.out
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let wrong = "# Wrong.\nrule t-mul\n  (t (mul ?a ?b)) => (mul (t ?a) (t ?b))\n  cites MN 1.4\n";
+    std::fs::write(folder.path().join("01_algebra.rules"), wrong).unwrap();
+    let answer = hbp(&["rules", "--check", "--rules", path], b"");
+    assert_eq!(answer.code, 1, "{}", answer.err);
+    assert!(
+        answer.out.contains("REFUSED  t-mul  in 01_algebra, line 2"),
+        "{}",
+        answer.out
+    );
 }

@@ -1,6 +1,8 @@
 //! The language: good text becomes the right expressions, bad text the right messages, and nothing makes the
 //! parser panic.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 #[path = "language/expression.rs"]
 mod expression;
 #[path = "language/message.rs"]

@@ -4,5 +4,9 @@
 mod modules;
 #[path = "network/networks.rs"]
 mod networks;
+#[path = "network/numbers.rs"]
+mod numbers;
+#[path = "network/refusing.rs"]
+mod refusing;
 #[path = "network/tools.rs"]
 mod tools;

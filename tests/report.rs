@@ -113,7 +113,9 @@ fn equations() -> Equations {
         ),
         lets: vec![("Q".into(), q)],
         structure: Structure::Dense,
+        loss: None,
         steps: vec![Step {
+            of: "jacobian".into(),
             phase: "differentiate".into(),
             rule: "jacobian-product".into(),
             cites: "MN 9.5".into(),

@@ -188,6 +188,9 @@ pub(super) struct Run {
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(super) dtype: Dtype,
+    /// How a matrix becomes a vector in blocks of matrices.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) vec: Vectorisation,
     /// Sizes that the data do not bind, as in n=4,m=3.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub(super) dims: Vec<(String, usize)>,
@@ -230,8 +233,6 @@ pub(super) struct Rules {
     pub(super) check: bool,
     #[command(flatten)]
     pub(super) book: Book,
-    #[command(flatten)]
-    pub(super) chance: Chance,
 }
 
 #[derive(Args, Debug)]

@@ -60,53 +60,18 @@ fn style(output: &Output) -> Style {
 }
 
 /// The rule book in the program, or the one in a folder.
-pub(super) fn book(book: &Book, output: &Output) -> Result<RuleBook, Failure> {
+pub(super) fn book(book: &Book) -> Result<RuleBook, Failure> {
     let Some(folder) = &book.rules else {
         return Ok(RuleBook::embedded());
     };
-    let mut chapters = Vec::new();
-    let entries = std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e.to_string()))?;
-    for entry in entries {
-        let path = entry
-            .map_err(|e| unreadable(folder, &e.to_string()))?
-            .path();
-        if path.extension().is_some_and(|ending| ending == "rules") {
-            let stem = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            chapters.push((stem, text(&path, output)?));
-        }
-    }
-    if chapters.is_empty() {
-        return Err(unreadable(folder, "there is no file NAME.rules in it"));
-    }
-    chapters.sort();
-    let chapters: Vec<(&str, &str)> = chapters
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
-    RuleBook::parse(&chapters).map_err(|e| {
-        let place = folder.join(&e.file);
-        Failure::bad_input(
-            format!("{}:{}: {}", place.display(), e.line, e.message),
-            e.help,
-        )
-    })
-}
-
-fn unreadable(folder: &Path, why: &str) -> Failure {
-    Failure::bad_input(
-        format!("cannot read the rule book {}: {why}", folder.display()),
-        "--rules takes a folder of .rules files",
-    )
+    RuleBook::load(folder)
+        .map_err(|e| Failure::bad_input(format!("{}:{}: {}", e.file, e.line, e.message), e.help))
 }
 
 /// The rules made ready to run.
-pub(super) fn rewriter(book: &Book, output: &Output) -> Result<Rewriter, Failure> {
+pub(super) fn rewriter(book: &Book) -> Result<Rewriter, Failure> {
     match book.rules {
         None => Ok(Rewriter::embedded().clone()),
-        Some(_) => Ok(Rewriter::new(self::book(book, output)?)),
+        Some(_) => Ok(Rewriter::new(self::book(book)?)),
     }
 }

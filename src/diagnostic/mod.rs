@@ -7,7 +7,7 @@ mod code;
 mod render;
 mod source;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 pub use code::Code;
@@ -187,7 +187,7 @@ impl Diagnostics {
             .collect();
         let hidden = self.len() - self.kept.len().min(Self::SHOWN);
         if hidden > 0 {
-            text.push_str(&format!("and {hidden} more\n"));
+            let _ = writeln!(text, "and {hidden} more");
         }
         text
     }

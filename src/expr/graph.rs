@@ -138,6 +138,13 @@ impl Graph {
         self.intern(Op::Variable(name), SmallVec::new(), sort)
     }
 
+    /// Replaces the declared facts of a variable and returns those before; nothing happens to a name not declared.
+    pub fn replace_facts(&mut self, name: &str, facts: Facts) -> Facts {
+        self.variables
+            .get_mut(name)
+            .map_or(facts, |v| std::mem::replace(&mut v.facts, facts))
+    }
+
     /// The declared variables in order of declaration.
     pub fn variables(&self) -> &IndexMap<Name, Variable> {
         &self.variables

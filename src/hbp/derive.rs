@@ -188,17 +188,26 @@ impl Problem<'_> {
         let locals = module.locals.clone();
         let (graph, z) = (&mut module.graph, module.output.1);
         let v = variable(graph, name);
+        // A fact holds for the value, not for how it varies: until all derivatives are taken, none is used of v.
+        let facts = graph.replace_facts(name, Facts::default());
         // δv = D z(v)' δz, and D z(v)
         let backward = graph.node(Op::Backpropagate, &[z, gradient, v])?;
         let jacobian = graph.node(Op::Jacobian, &[z, v])?;
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
-        let (gradient, jacobian) = (first[0], first[1]);
+        let (mut gradient, mut jacobian) = (first[0], first[1]);
         let mut steps = Steps::new(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
         steps.take(report, &["residual"]);
+        graph.replace_facts(name, facts);
+        if facts != Facts::default() {
+            let first = [gradient, jacobian];
+            let first = rewriter.simplify(graph, &first, &locals, style, report)?;
+            (gradient, jacobian) = (first[0], first[1]);
+            steps.take(report, &["gradient", "jacobian"]);
+        }
         // ℋv = J'ℋz J + R_v
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;

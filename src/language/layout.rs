@@ -40,7 +40,7 @@ pub(super) fn arrange<'a>(
         }
         if token.closer().is_some() {
             // An opening bracket that is never closed must not swallow the rest of the file.
-            levels.push(*token != Token::OpenCurly && !open.contains(&i));
+            levels.push(*token != Token::OpenCurly && !open.contains(i));
         } else if token.is_closer() {
             levels.pop();
         }
@@ -130,12 +130,12 @@ fn match_brackets(tokens: &[Spanned<'_>], errors: &mut Diagnostics) -> Unclosed 
 fn starts_statement(tokens: &[Spanned<'_>], i: usize) -> bool {
     let token = |j: usize| tokens.get(j).map(|(token, _)| *token);
     let newline = i.checked_sub(1).and_then(token) == Some(Token::Newline);
-    let before = tokens[..i].iter().rev().map(|(token, _)| *token);
+    let mut before = tokens[..i].iter().rev().map(|(token, _)| *token);
     newline
         && matches!(token(i), Some(Token::Name(_)))
         && token(i + 1) == Some(Token::Equals)
         && !matches!(
-            before.skip_while(|t| *t == Token::Newline).next(),
+            before.find(|t| *t != Token::Newline),
             Some(Token::Semicolon | Token::Comma)
         )
 }
@@ -154,8 +154,8 @@ fn kind(closer: Token<'_>) -> Option<usize> {
 struct Unclosed(Vec<usize>);
 
 impl Unclosed {
-    fn contains(&self, i: &usize) -> bool {
-        self.0.binary_search(i).is_ok()
+    fn contains(&self, i: usize) -> bool {
+        self.0.binary_search(&i).is_ok()
     }
 }
 
@@ -183,10 +183,10 @@ fn too_deep(tokens: &[Spanned<'_>]) -> Option<Span> {
             if let Some(chain) = chains.last_mut() {
                 *chain += 1;
             }
-        } else if token.wants_operand() || matches!(token, Token::Newline | Token::Semicolon) {
-            if let Some(chain) = chains.last_mut() {
-                depth -= std::mem::take(chain);
-            }
+        } else if (token.wants_operand() || matches!(token, Token::Newline | Token::Semicolon))
+            && let Some(chain) = chains.last_mut()
+        {
+            depth -= std::mem::take(chain);
         }
         if depth > limits::NESTING {
             return Some(*span);

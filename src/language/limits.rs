@@ -13,6 +13,8 @@ pub const MODULE_NODES: usize = 50_000;
 pub const FILE_NODES: usize = 400_000;
 /// Operations in the definition of an elementwise function, the functions it uses written out.
 pub const FUNCTION_NODES: u64 = 100_000;
+/// Statements of a network.
+pub const NETWORK_STATEMENTS: usize = 10_000;
 /// Parameters of one module, its calls inlined.
 pub const PARAMETERS: usize = 10_000;
 /// The exponent of an integer power of a matrix.

@@ -20,11 +20,11 @@ pub enum Query {
     Gradient(Name),
     /// `hess(v)`: ℋv.
     Hessian(Name),
-    /// `hess(u, v)`: the cross block ℋ_{uv}.
+    /// `hess(u, v)`: the cross block `ℋ_{uv}`.
     CrossHessian(Name, Name),
     /// `jac(z, v)`: D z(v).
     Jacobian(Name, Name),
-    /// `resid(v)`: R_v.
+    /// `resid(v)`: `R_v`.
     Residual(Name),
 }
 

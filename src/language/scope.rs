@@ -1,10 +1,12 @@
 //! What a called name means. Why one lookup: a definition in the file hides a built-in of its name, everywhere
 //! in the file and nowhere in the prelude.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::builtin::{self, Builtin};
-use crate::expr::{Graph, Module, Name};
+use crate::expr::{Graph, Module, Name, Shape};
 
 /// A module that has been checked, ready to be inlined.
 #[derive(Clone, Debug)]
@@ -14,9 +16,26 @@ pub(super) struct Template {
     pub(super) module: Module,
     /// How many calls deep it is.
     pub(super) depth: usize,
+    /// The names of all its dimensions.
+    pub(super) free: BTreeSet<Name>,
+    /// Every shape in it once.
+    pub(super) shapes: BTreeSet<Shape>,
 }
 
 impl Template {
+    pub(super) fn new(dims: Vec<Name>, module: Module, depth: usize) -> Self {
+        let graph = &module.graph;
+        let nodes = graph.topological(&[module.output.1]).into_iter();
+        let shapes = nodes.filter_map(|id| graph[id].sort.shape()).collect();
+        Self {
+            dims,
+            depth,
+            free: module.dimensions(),
+            shapes,
+            module,
+        }
+    }
+
     /// The header in the language, for messages: `linear[m](x: R[n])`.
     pub(super) fn signature(&self) -> String {
         let Module {

@@ -151,7 +151,7 @@ impl Expr {
             match &expr.kind {
                 ExprKind::Name(_) | ExprKind::Number(_) => {}
                 ExprKind::Group(e) | ExprKind::Transpose(e, _) | ExprKind::Negate(e) => {
-                    stack.push(e)
+                    stack.push(e);
                 }
                 ExprKind::Power(a, _, b) => stack.extend([&**a, &**b]),
                 ExprKind::Product(first, rest) => {

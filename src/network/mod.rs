@@ -6,6 +6,7 @@ mod average;
 mod batch;
 mod binding;
 mod blocks;
+mod digits;
 mod error;
 mod file;
 mod graph;
@@ -17,6 +18,7 @@ mod prepare;
 mod run;
 
 pub use arrays::Items;
+pub use digits::{DIGITS, DigitsRun, ParameterSummary, digits_items, run_digits};
 pub use error::RunError;
 pub use file::{Target, not_finite, plan_file, run_file, target};
 pub use module::run_module;

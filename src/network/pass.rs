@@ -9,7 +9,7 @@ use super::{RunError, RunOptions};
 use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes};
 use crate::hbp::{Request, derive, unfold};
 use crate::kernel::{Program, compile_within};
-use crate::rewrite::{Report, RewriteError, Rewriter, Style};
+use crate::rewrite::{Report, Rewriter, Style};
 
 /// What is computed for one module, as expressions that kernels can be made of.
 #[derive(Clone, Debug)]
@@ -44,21 +44,17 @@ pub(crate) fn derived(
     };
     let mut report = Report::default();
     let equations = derive(module, &request, rewriter, &mut report)?;
-    let output = equations.module.output.1;
-    let mut roots = vec![output];
+    let mut roots = vec![equations.module.output.1];
     let mut names = Vec::new();
     for equation in &equations.equations {
-        roots.extend([equation.gradient, equation.hessian]);
+        roots.extend(match (&equation.loss, upstream) {
+            (Some(loss), Upstream::Loss) => [loss.gradient, loss.hessian],
+            _ => [equation.gradient, equation.hessian],
+        });
         let v = &equation.variable;
         names.extend([format!("grad.{v}"), format!("hess.{v}")]);
     }
-    let seeds = (equations.output_gradient(), equations.output_hessian());
-    let locals = equations.module.locals.clone();
     let mut graph = equations.module.graph;
-    if upstream == Upstream::Loss {
-        roots = seeded(&mut graph, &roots, seeds, &locals, rewriter)
-            .map_err(|error| RunError::input(error.to_string(), "ask for fewer variables"))?;
-    }
     let unfolded = unfold(&mut graph, &roots, rewriter)?;
     let (output, backward) = (unfolded[0], names.into_iter().zip(unfolded[1..].to_vec()));
     Ok(Derived {
@@ -66,39 +62,6 @@ pub(crate) fn derived(
         graph,
         output,
     })
-}
-
-/// Puts 1 for the gradient and 0 for the Hessian at the output, and simplifies what becomes of it.
-fn seeded(
-    graph: &mut Graph,
-    roots: &[Id],
-    (gradient, hessian): (Option<Id>, Option<Id>),
-    locals: &[(Name, Id)],
-    rewriter: &Rewriter,
-) -> Result<Vec<Id>, RewriteError> {
-    let (one, zero) = (graph.integer(1), graph.integer(0));
-    let name_of = |id: Option<Id>| match id.map(|id| &graph[id].op) {
-        Some(Op::Variable(name)) => Some(name.clone()),
-        _ => None,
-    };
-    let map = [(name_of(gradient), one), (name_of(hessian), zero)];
-    let map = map.into_iter().filter_map(|(name, id)| Some((name?, id)));
-    let map = map.collect();
-    let from = graph.clone();
-    let mut seeded = Vec::new();
-    for root in roots {
-        seeded.push(graph.import(&from, *root, &map, &std::collections::BTreeMap::new())?);
-    }
-    let simplified = rewriter.simplify(
-        graph,
-        &seeded[1..],
-        locals,
-        Style::Hadamard,
-        &mut Report::default(),
-    )?;
-    seeded.truncate(1);
-    seeded.extend(simplified);
-    Ok(seeded)
 }
 
 /// Refuses a module with abstract functions, which have no values.

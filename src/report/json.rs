@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json as value};
 
-use super::naming::{TooLong, defined, locals, loss_names, names, quantities, shape, written};
+use super::naming::{TooLong, defined, locals, loss_quantities, names, quantities, shape, written};
 use crate::expr::{Dimension, Graph, Id, Module, Name, Names};
 use crate::hbp::{Equation, Equations, Loss, Structure};
 
@@ -72,7 +72,7 @@ fn definition(graph: &Graph, name: &Name, id: Id, names: &Names) -> Result<Value
 fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong> {
     let module = &equations.module;
     let graph = &module.graph;
-    let names = names(module, equation);
+    let names = names(module, &equation.lets);
     let shape = shape(graph, &equation.variable).map(ToString::to_string);
     let mut object = Map::new();
     object.insert("name".into(), (*equation.variable).into());
@@ -82,18 +82,13 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
         object.insert(key.into(), written(graph, id, &names, &what)?.into());
     }
     object.insert("structure".into(), structure(equation.structure).into());
-    let lets = equation
-        .lets
-        .iter()
-        .map(|(name, id)| definition(graph, name, *id, &names));
-    object.insert("let".into(), lets.collect::<Result<Vec<_>, _>>()?.into());
+    object.insert("let".into(), lets(graph, &equation.lets, &names)?);
     if let Some(loss) = &equation.loss {
-        object.insert("loss".into(), as_loss(module, loss)?);
+        object.insert("loss".into(), as_loss(module, equation, loss)?);
     }
     let steps = equation.steps.iter().map(|step| {
         value!({
-            "of": step.of,
-            "phase": step.phase, "rule": step.rule, "cites": step.cites,
+            "of": step.of, "phase": step.phase, "rule": step.rule, "cites": step.cites,
             "before": step.before, "after": step.after,
         })
     });
@@ -101,18 +96,24 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
     Ok(Value::Object(object))
 }
 
-/// What a scalar module is when it is the loss itself: δ = 1, ℋ = 0.
-fn as_loss(module: &Module, loss: &Loss) -> Result<Value, TooLong> {
-    let graph = &module.graph;
-    let names = loss_names(module, loss);
-    let lets = loss
-        .lets
+fn lets(graph: &Graph, lets: &[(Name, Id)], names: &Names) -> Result<Value, TooLong> {
+    let lets = lets
         .iter()
-        .map(|(name, id)| definition(graph, name, *id, &names));
-    Ok(value!({
-        "gradient": written(graph, loss.gradient, &names, "the gradient of the loss")?,
-        "hessian": written(graph, loss.hessian, &names, "the Hessian of the loss")?,
-        "structure": structure(loss.structure),
-        "let": lets.collect::<Result<Vec<_>, _>>()?,
-    }))
+        .map(|(name, id)| definition(graph, name, *id, names));
+    Ok(Value::Array(lets.collect::<Result<_, _>>()?))
+}
+
+fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<Value, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, &loss.lets);
+    let mut object = Map::new();
+    for (key, (what, id)) in ["gradient", "hessian"]
+        .into_iter()
+        .zip(loss_quantities(equation, loss))
+    {
+        object.insert(key.into(), written(graph, id, &names, &what)?.into());
+    }
+    object.insert("structure".into(), structure(loss.structure).into());
+    object.insert("let".into(), lets(graph, &loss.lets, &names)?);
+    Ok(Value::Object(object))
 }

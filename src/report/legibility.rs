@@ -24,7 +24,7 @@ pub fn legibility(equations: &Equations) -> Result<Vec<Legibility>, TooLong> {
     let graph = &module.graph;
     let forward = locals(module);
     let measure = |equation: &crate::hbp::Equation| {
-        let names = names(module, equation);
+        let names = names(module, &equation.lets);
         let mut characters = size(&written(graph, equation.hessian, &names, "hess")?);
         let mut roots = vec![equation.hessian];
         for (name, id) in &equation.lets {

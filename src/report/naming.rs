@@ -40,18 +40,9 @@ fn add(names: &mut Names, graph: &Graph, name: &Name, id: Id) {
 }
 
 /// The names that may stand in an equation: the locals', then its own `let`s'.
-pub(crate) fn names(module: &Module, equation: &Equation) -> Names {
+pub(crate) fn names(module: &Module, lets: &[(Name, Id)]) -> Names {
     let mut names = locals(module);
-    for (name, id) in &equation.lets {
-        add(&mut names, &module.graph, name, *id);
-    }
-    names
-}
-
-/// The names that may stand in a loss's gradient and Hessian.
-pub(crate) fn loss_names(module: &Module, loss: &Loss) -> Names {
-    let mut names = locals(module);
-    for (name, id) in &loss.lets {
+    for (name, id) in lets {
         add(&mut names, &module.graph, name, *id);
     }
     names
@@ -89,6 +80,15 @@ pub(crate) fn quantities(module: &Module, equation: &Equation) -> [(String, Id);
         (format!("jac({z}, {v})"), equation.jacobian),
         (format!("resid({v})"), equation.residual),
         (format!("hess({v})"), equation.hessian),
+    ]
+}
+
+/// The quantities of a variable when the module is itself the loss.
+pub(crate) fn loss_quantities(equation: &Equation, loss: &Loss) -> [(String, Id); 2] {
+    let v = &equation.variable;
+    [
+        (format!("grad({v})"), loss.gradient),
+        (format!("hess({v})"), loss.hessian),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Setting;
 use super::latex::{latex, latex_function, latex_name, latex_shape};
 use super::naming::{Body, TooLong, functions, locals, names, permit, shape};
-use crate::expr::{Graph, Id, Names};
+use crate::expr::{Graph, Id, Module, Name, Names};
 use crate::hbp::Equations;
 
 /// Writes the equations for inclusion in a LaTeX document that loads `amsmath` and `amssymb`.
@@ -56,23 +56,45 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
         let v = latex_name(&equation.variable);
         let domain = shape(graph, &equation.variable).map_or_else(String::new, latex_shape);
         let _ = writeln!(out, "\\paragraph{{${v} \\in {domain}$}}");
-        let names = names(module, equation);
-        let mut lines = Vec::new();
-        for (name, id) in &equation.lets {
-            lines.push((latex_name(name), definition(graph, *id, &names, name)?));
-        }
-        for (left, id) in [
+        let quantities = [
             (format!(r"\delta {v}"), equation.gradient),
             (format!(r"\mathrm{{D}}{z}({v})"), equation.jacobian),
             (format!(r"R_{{{v}}}"), equation.residual),
             (format!(r"\mathcal{{H}}{v}"), equation.hessian),
-        ] {
-            permit(graph, id, &names, &left)?;
-            lines.push((left, latex(graph, id, &names)));
+        ];
+        align(&mut out, &block(module, &equation.lets, &quantities)?);
+        if let Some(loss) = &equation.loss {
+            let _ = writeln!(
+                out,
+                "As the loss itself, $\\delta {z} = 1$ and $\\mathcal{{H}}{z} = 0$:"
+            );
+            let quantities = [
+                (format!(r"\delta {v}"), loss.gradient),
+                (format!(r"\mathcal{{H}}{v}"), loss.hessian),
+            ];
+            align(&mut out, &block(module, &loss.lets, &quantities)?);
         }
-        align(&mut out, &lines);
     }
     Ok(out)
+}
+
+/// `let`s and equations, line by line.
+fn block(
+    module: &Module,
+    lets: &[(Name, Id)],
+    equations: &[(String, Id)],
+) -> Result<Vec<(String, String)>, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, lets);
+    let mut lines = Vec::new();
+    for (name, id) in lets {
+        lines.push((latex_name(name), definition(graph, *id, &names, name)?));
+    }
+    for (left, id) in equations {
+        permit(graph, *id, &names, left)?;
+        lines.push((left.clone(), latex(graph, *id, &names)));
+    }
+    Ok(lines)
 }
 
 fn definition(graph: &Graph, id: Id, names: &Names, name: &str) -> Result<String, TooLong> {

@@ -5,14 +5,15 @@ use std::fmt::Write;
 
 use crate::hbp::Step;
 
-/// Writes steps as `before`, then `= after    [rule, citation]` lines, with a heading for every phase.
+/// Writes steps as `before`, then `= after    [rule, citation]` lines, with a heading for every quantity and phase.
 pub fn steps(steps: &[Step]) -> String {
     let mut out = String::new();
-    let (mut phase, mut last) = ("", "");
+    let (mut of, mut phase, mut last) = ("", "", "");
     for step in steps {
-        if step.phase != phase {
-            phase = &step.phase;
-            let _ = writeln!(out, "{phase}:");
+        if (step.of.as_str(), step.phase.as_str()) != (of, phase) {
+            (of, phase) = (&step.of, &step.phase);
+            let comma = if of.is_empty() { "" } else { ", " };
+            let _ = writeln!(out, "{of}{comma}{phase}:");
             last = "";
         }
         if step.before != last {

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use super::Setting;
 use super::json::structure;
 use super::naming::{
-    Body, TooLong, defined, functions, locals, loss_names, names, quantities, shape, written,
+    Body, TooLong, defined, functions, locals, loss_quantities, names, quantities, shape, written,
 };
 use super::steps::steps as write_steps;
-use crate::expr::{Facts, Module, Name};
-use crate::hbp::{Equation, Equations, Loss};
+use crate::expr::{Facts, Id, Module, Name};
+use crate::hbp::{Equation, Equations};
 
 /// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
 /// they were derived.
@@ -112,55 +112,59 @@ fn described(facts: Facts) -> String {
         .collect()
 }
 
-/// The equations of one variable, aligned at their `=`.
+/// The equations of one variable.
 fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
-    let graph = &module.graph;
-    let names = names(module, equation);
-    let shape = shape(graph, &equation.variable).map_or_else(String::new, ToString::to_string);
+    let shape =
+        shape(&module.graph, &equation.variable).map_or_else(String::new, ToString::to_string);
     let form = structure(equation.structure);
     let mut out = format!("{}: {shape}    block: {form}\n", equation.variable);
-    for (name, id) in &equation.lets {
+    out.push_str(&block(
+        module,
+        &equation.lets,
+        &quantities(module, equation),
+    )?);
+    if let Some(loss) = &equation.loss {
+        let z = &module.output.0;
+        let form = structure(loss.structure);
+        let _ = writeln!(
+            out,
+            "  as the loss itself (grad({z}) = 1, hess({z}) = 0)    block: {form}"
+        );
+        out.push_str(&block(
+            module,
+            &loss.lets,
+            &loss_quantities(equation, loss),
+        )?);
+    }
+    Ok(out)
+}
+
+/// `let`s and equations, aligned at their `=`.
+fn block(
+    module: &Module,
+    lets: &[(Name, Id)],
+    equations: &[(String, Id)],
+) -> Result<String, TooLong> {
+    let graph = &module.graph;
+    let names = names(module, lets);
+    let mut out = String::new();
+    for (name, id) in lets {
         let _ = writeln!(
             out,
             "    let {name} = {}",
             defined(graph, *id, &names, name)?
         );
     }
-    let quantities = quantities(module, equation);
-    let width = quantities
+    let width = equations
         .iter()
         .map(|(what, _)| what.chars().count())
         .max()
         .unwrap_or(0);
-    for (what, id) in quantities {
-        let value = written(graph, id, &names, &what)?;
-        let _ = writeln!(out, "    {what:width$} = {value}");
-    }
-    if let Some(loss) = &equation.loss {
-        out.push_str(&as_loss(module, equation, loss)?);
-    }
-    Ok(out)
-}
-
-/// What a scalar module is when it is the loss itself.
-fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<String, TooLong> {
-    let graph = &module.graph;
-    let names = loss_names(module, loss);
-    let (v, z) = (&equation.variable, &module.output.0);
-    let mut out = format!("    as the loss, grad({z}) = 1 and hess({z}) = 0:\n");
-    for (name, id) in &loss.lets {
+    for (what, id) in equations {
         let _ = writeln!(
             out,
-            "        let {name} = {}",
-            defined(graph, *id, &names, name)?
-        );
-    }
-    for (what, id) in [("grad", loss.gradient), ("hess", loss.hessian)] {
-        let what = format!("{what}({v})");
-        let _ = writeln!(
-            out,
-            "        {what} = {}",
-            written(graph, id, &names, &what)?
+            "    {what:width$} = {}",
+            written(graph, *id, &names, what)?
         );
     }
     Ok(out)

@@ -259,7 +259,9 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
     match op {
         Op::Zeros => fact.zero = true,
         Op::Eye => (fact.identity, fact.symmetric, fact.diagonal) = (true, true, true),
-        Op::Dimension(_) | Op::Ones => fact.positive = true,
+        // The number 0 stands as a dimension too.
+        Op::Dimension(d) => fact.positive = d.as_constant() != Some(0),
+        Op::Ones => fact.positive = true,
         Op::Diag => (fact.symmetric, fact.diagonal, fact.zero) = (true, true, c[0].zero),
         Op::Transpose | Op::Expectation => {
             (fact.zero, fact.identity) = (c[0].zero, c[0].identity);
@@ -313,7 +315,8 @@ fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
             fact.nonnegative = all(|f| f.nonnegative);
         }
         Op::Congruence => {
-            (fact.symmetric, fact.zero) = (true, c.iter().any(|f| f.zero));
+            fact.symmetric |= c[1].symmetric;
+            fact.zero = c.iter().any(|f| f.zero);
         }
         Op::Softmax => {
             fact.positive = true;

@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::enode::ENode;
 use super::notation::{self, Token};
 use super::phase::Phase;
+use crate::expr::Op;
 
 /// One rule of the book.
 #[derive(Clone, Debug)]
@@ -233,14 +234,8 @@ fn parse_rule(
             .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
-    if matches!(lhs.last(), Some(ENodeOrVar::Var(_)) | None)
-        || (both_ways && matches!(rhs.last(), Some(ENodeOrVar::Var(_))))
-    {
-        return Err(fail(
-            line,
-            "starts from a bare variable, so it would apply everywhere".into(),
-            "a side that a rule starts from is an operation",
-        ));
+    for start in [&lhs, &rhs].into_iter().take(1 + usize::from(both_ways)) {
+        can_start(start).map_err(|(message, help)| fail(line, message, help))?;
     }
     let bound = variables(&lhs);
     if bound.iter().any(|v| v.to_string() == RESERVED) {
@@ -291,6 +286,30 @@ fn parse_rule(
         rhs,
         conditions,
     })
+}
+
+/// Whether a rule can find what `side` says in an e-graph.
+fn can_start(side: &PatternAst<ENode>) -> Result<(), (String, &'static str)> {
+    if matches!(side.last(), Some(ENodeOrVar::Var(_)) | None) {
+        return Err((
+            "starts from a bare variable, so it would apply everywhere".into(),
+            "a side that a rule starts from is an operation",
+        ));
+    }
+    for node in side {
+        if let ENodeOrVar::ENode(node) = node
+            && matches!(
+                node.op,
+                Op::Rows | Op::Cols | Op::Size | Op::DimensionProduct
+            )
+        {
+            return Err((
+                format!("looks for `({node} …)`, but sizes are known and never stand so"),
+                "name the size ?n, with a condition like `has-size(?a, ?n)`",
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn variables(pattern: &PatternAst<ENode>) -> BTreeSet<Var> {

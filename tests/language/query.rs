@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hbp::diagnostic::{Code, Diagnostic, Style};
-use hbp::expr::{Facts, Id, Module, Name, Role, Shape, Variable, print_sexpr};
+use hbp::expr::{Facts, Id, Module, Name, Names, Role, Shape, Variable, print, print_sexpr};
 use hbp::language::{Query, parse_expression};
 
 use crate::parse;
@@ -14,11 +14,14 @@ const TEXT: &str = "fn phi(t)
 
 /// Every query is a new variable that says what was asked.
 fn stub(module: &mut Module, query: &Query) -> Id {
-    let size = |name: &str| module.graph.variables().get(name).map(|v| v.shape.size());
+    let size = |name: &str| {
+        let variable = module.graph.variables().get(name).map(|v| v.shape.size());
+        variable.or_else(|| Some(module.graph.shape(module.output.1).size()))
+    };
     let (name, shape) = match query {
         Query::Gradient(v) => (format!("grad({v})"), Shape::vector(size(v).unwrap())),
         Query::Hessian(v) => {
-            let n = size(v).unwrap_or_else(|| module.graph.shape(module.output.1).size());
+            let n = size(v).unwrap();
             (format!("hess({v})"), Shape::matrix(n.clone(), n))
         }
         Query::CrossHessian(u, v) => (
@@ -125,5 +128,31 @@ fn what_is_wrong_is_said() {
     ] {
         let errors = read(text).expect_err(text);
         assert!(errors.contains(message), "{text}: {errors}");
+    }
+}
+
+/// What the printer writes reads back as the same expression.
+#[test]
+fn printed_expressions_read_back() {
+    for text in [
+        "(W'*hess(z)*W) .* (phi'(x)*phi'(x)') + diag(phi''(x) .* (W'*grad(z)))",
+        "x*x' ⊗ hess(z)",
+        "-x / 2 + 0.5*x - 1e-5*x .^ 3",
+        "1 ./ (1 + n) * softmax(x) ./ exp(x)",
+        "inv(x*x' + eye(n)) * x / sqrt(x'*x + 1)",
+        "reshape(W, n, m) * reshape(ones(m*n), m, n) * commutation(n, 1) * x",
+        "E(x*x') * vec(x) + diagvec(x*x')",
+        "tanh''(x) .* E_2(x) .^ x",
+    ] {
+        let file = parse(TEXT);
+        let mut module = file.module("f").unwrap();
+        let mut read = |text: &str| {
+            let resolve: &mut hbp::language::Resolver = &mut |m, q| Ok(stub(m, q));
+            let id = parse_expression(&file, &mut module, "text", text, &BTreeMap::new(), resolve);
+            let id = id.unwrap_or_else(|e| panic!("{}", e.render(Style::PLAIN)));
+            print(&module.graph, id, &Names::default())
+        };
+        let written = read(text);
+        assert_eq!(written, read(&written), "{text}");
     }
 }

@@ -242,10 +242,11 @@ fn towers_of_calls_are_refused_beyond_the_limit() {
     let circle = tower(20_000, |i| format!("fn f{i}(t) = f{}(t)", i % 20_000 + 1));
     refused(&circle, "call each other in a circle");
     // Many callers of one large module pass the limit of the file.
-    let large = format!(
-        "module big(x: R) -> z: R {{ z = x{} }}\n",
-        (2..20_000).map(|i| format!(" + {i}*x")).collect::<String>()
-    );
+    let mut large = "module big(x: R) -> z: R { z = x".to_owned();
+    for i in 2..20_000 {
+        let _ = write!(large, " + {i}*x");
+    }
+    large.push_str(" }\n");
     let callers = tower(200, |i| {
         format!("module c{i}(x: R) -> z: R {{ z = big(x) }}")
     });
@@ -273,4 +274,15 @@ fn messages_do_not_act_on_the_terminal() {
             .any(|c| matches!(c, '\u{1b}' | '\u{202e}' | '\u{9b}'))
     );
     assert!(errors("module f(x: R) -> z: R { z = q }").contains("test.hbp:1:30"));
+}
+
+#[test]
+fn long_networks_are_refused() {
+    let chain = |n| {
+        let nodes = tower(n, |i| format!("h{i} = linear[3](h{})", i - 1));
+        format!("network long {{ input h0: R[3]\n{nodes}\nloss sum(h{n}) }}")
+    };
+    assert!(survive(&chain(500)).is_none());
+    refused(&chain(limits::NETWORK_STATEMENTS), "statements");
+    refused(&chain(100_000), "statements");
 }

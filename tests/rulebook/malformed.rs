@@ -82,6 +82,11 @@ fn malformed_rules_are_refused_with_their_place() {
             "starts from a bare variable",
         ),
         (
+            "  (scale (size ?a) (mean ?a)) => (sum ?a)\n  cites algebra\n",
+            2,
+            "looks for `(size …)`",
+        ),
+        (
             "  (t ?the-rest) => ?the-rest\n  cites algebra\n",
             2,
             "reserved",

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
         return Err(Failure::unavailable("--vec row"));
     }
     let modules = source::modules(&arguments.source, output)?;
-    let rewriter = source::rewriter(&arguments.book, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
     let style = match arguments.form {
         Form::Hadamard => Style::Hadamard,
         Form::Congruence => Style::Congruence,

@@ -20,7 +20,7 @@ use crate::rewrite::Rewriter;
 /// Derives and measures every module, and prints one line for each of its variables.
 pub(super) fn run(arguments: &Legibility, output: &mut Output) -> Result<Exit, Failure> {
     // The rules are loaded before the clock starts.
-    let rewriter = source::rewriter(&arguments.book, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
     let compared = arguments.files.is_empty();
     output.line(
         "module                  variable  characters    peer   limit        ms   peer ms  limit",

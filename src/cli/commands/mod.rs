@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod derive;
 mod legibility;
+mod options;
 mod peers;
 mod plan;
 mod prove;

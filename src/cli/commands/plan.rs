@@ -1,11 +1,25 @@
-//! `hbp plan`.
+//! `hbp plan`: the compiled kernels.
 
+use super::options::{failed, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Plan;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::source;
+use crate::network::plan_file;
 
-/// Not connected to its floor yet.
-pub(super) fn run(_arguments: &Plan, _output: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::unavailable("`hbp plan`"))
+/// Prints the plan.
+pub(super) fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure> {
+    let file = source::file(&arguments.source.file, output)?;
+    let mut options = options(
+        &arguments.source,
+        &arguments.network,
+        &arguments.approximation,
+        &arguments.dims,
+        source::rewriter(&arguments.book)?,
+    )?;
+    options.precision = arguments.dtype.into();
+    let plan = plan_file(&file, &options).map_err(|e| failed(&e, output))?;
+    output.text(&plan)?;
+    Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use crate::rewrite::Rewriter;
 /// Decides a claim and prints why.
 pub(super) fn run(arguments: &Prove, output: &mut Output) -> Result<Exit, Failure> {
     let file = source::file(&arguments.source.file, output)?;
-    let rewriter = source::rewriter(&arguments.book, output)?;
+    let rewriter = source::rewriter(&arguments.book)?;
     let modules = candidates(&file, arguments, output)?;
     let mut failures = Vec::new();
     for module in modules {

@@ -5,14 +5,11 @@ use crate::cli::arguments::Rules;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::rewrite::Rule;
+use crate::rewrite::{Rule, check_rule};
 
 /// Prints the rules asked for.
 pub(super) fn run(arguments: &Rules, output: &mut Output) -> Result<Exit, Failure> {
-    let book = source::book(&arguments.book, output)?;
-    if arguments.check {
-        return Err(Failure::unavailable("`hbp rules --check`"));
-    }
+    let book = source::book(&arguments.book)?;
     let wanted = |rule: &&Rule| {
         arguments
             .name
@@ -26,6 +23,9 @@ pub(super) fn run(arguments: &Rules, output: &mut Output) -> Result<Exit, Failur
             format!("no rule and no chapter is called `{name}`"),
             "`hbp rules` lists all",
         ));
+    }
+    if arguments.check {
+        return check(&rules, output);
     }
     let mut chapter = "";
     for rule in &rules {
@@ -42,4 +42,31 @@ pub(super) fn run(arguments: &Rules, output: &mut Output) -> Result<Exit, Failur
     }
     output.note(&format!("{} rules", rules.len()));
     Ok(Exit::Done)
+}
+
+/// Verifies rules on numbers; one that is refused makes the answer no.
+fn check(rules: &[&Rule], output: &mut Output) -> Result<Exit, Failure> {
+    let (mut instances, mut refused) = (0, 0);
+    for rule in rules {
+        let check = check_rule(rule);
+        instances += check.instances;
+        match check.failure {
+            None => output.line(&format!(
+                "holds    {}  ({} instances)",
+                check.name, check.instances
+            ))?,
+            Some(why) => {
+                refused += 1;
+                output.line(&format!(
+                    "REFUSED  {}  in {}, line {}: {why}",
+                    check.name, rule.chapter, rule.line
+                ))?;
+            }
+        }
+    }
+    output.line(&format!(
+        "{} rules, {instances} instances, {refused} refused",
+        rules.len()
+    ))?;
+    Ok(if refused == 0 { Exit::Done } else { Exit::No })
 }

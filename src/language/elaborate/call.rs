@@ -157,15 +157,14 @@ impl Builder<'_> {
             };
             return self.node(Op::Power, &[operand, half], span);
         }
-        let defined = match from {
-            Some(from) => copy::define(from, &mut self.graph, function),
-            None => {
-                if !self.graph.functions().contains_key(function) {
-                    self.graph
-                        .define(function.clone(), FunctionDefinition::Builtin);
-                }
-                Ok(())
+        let defined = if let Some(from) = from {
+            copy::define(from, &mut self.graph, function)
+        } else {
+            if !self.graph.functions().contains_key(function) {
+                self.graph
+                    .define(function.clone(), FunctionDefinition::Builtin);
             }
+            Ok(())
         };
         if let Err(error) = defined {
             self.shape_error(error, &[], span);

@@ -42,6 +42,11 @@ impl Seen {
     pub(crate) fn places(&self) -> &BTreeMap<Name, Span> {
         &self.0
     }
+
+    /// The places of all names, for keeps.
+    pub(crate) fn into_places(self) -> BTreeMap<Name, Span> {
+        self.0
+    }
 }
 
 /// Refuses names that a definition cannot have.

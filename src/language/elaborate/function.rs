@@ -77,7 +77,7 @@ fn graph_names(items: &[&FunctionItem]) -> Vec<Name> {
     for item in items {
         let mut name = item.ident.name.clone();
         if builtin::is_taken(&name) {
-            name = super::naming::numbered(&name, &taken);
+            name = super::naming::numbered(&name, |n| taken.contains(n));
             taken.insert(name.clone());
         }
         names.push(name);

@@ -20,8 +20,8 @@ impl Builder<'_> {
         let given = self.given(template, call);
         let dims = self.bracket(template, call);
         let (given, dims) = (given?, dims?);
-        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         self.enter(template, call, span)?;
+        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         let mut values: HashMap<Name, Id> = given.iter().map(|(n, o)| (n.clone(), o.id)).collect();
         for parameter in &template.module.parameters {
             if values.contains_key(parameter) {
@@ -62,8 +62,8 @@ impl Builder<'_> {
         let given = self.given(template, call);
         let dims = self.bracket(template, call);
         let (given, dims) = (given?, dims?);
-        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         self.enter(template, call, span)?;
+        let sizes = self.callee_sizes(template, call, &given, &dims)?;
         Some(sizes)
     }
 

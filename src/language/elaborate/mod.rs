@@ -18,6 +18,7 @@ mod unify;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 pub(super) use facts::{Seen, check_names, facts};
 pub(super) use function::functions;
@@ -63,7 +64,7 @@ pub(super) struct Builder<'a> {
     pub(super) graph: Graph,
     pub(super) values: HashMap<Name, Value>,
     /// Names defined somewhere in the text, for "used above its definition".
-    pub(super) places: BTreeMap<Name, Span>,
+    pub(super) places: Rc<BTreeMap<Name, Span>>,
     pub(super) dims: BTreeSet<Name>,
     /// Parameters in order of appearance, those of inlined calls included.
     pub(super) parameters: Vec<Name>,
@@ -72,7 +73,7 @@ pub(super) struct Builder<'a> {
     /// Values of calls that were worked out elsewhere, by their place; nothing when that failed.
     pub(super) known: HashMap<Span, Option<Id>>,
     /// Sizes for dimensions of callees that nothing else determines.
-    pub(super) sizes: BTreeMap<Name, Dimension>,
+    pub(super) sizes: Rc<BTreeMap<Name, Dimension>>,
     /// True when dimensions that only `--dims` can determine are passed over in silence.
     pub(super) defer: bool,
     /// How many calls deep the expressions are.
@@ -91,12 +92,12 @@ impl<'a> Builder<'a> {
             calls: Calls::All,
             graph: Graph::default(),
             values: HashMap::new(),
-            places: BTreeMap::new(),
+            places: Rc::default(),
             dims: BTreeSet::new(),
             parameters: Vec::new(),
             names: naming::Names::default(),
             known: HashMap::new(),
-            sizes: BTreeMap::new(),
+            sizes: Rc::default(),
             defer: false,
             depth: 0,
             errors: Diagnostics::new(),

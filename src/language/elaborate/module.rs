@@ -2,7 +2,8 @@
 //! the statement that uses its size.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::naming::{Dotting, Names};
 use super::{Builder, Seen, Value, check_names, facts};
@@ -22,9 +23,9 @@ pub(crate) fn module(
     let mut builder = Builder::new(scope, budget);
     let before = errors.len();
     let seen = declared_names(item, &mut builder.errors);
-    builder.places = seen.places().clone();
+    builder.names = names(item, scope, seen.places());
+    builder.places = Rc::new(seen.into_places());
     builder.dims = dimensions(item);
-    builder.names = names(item, scope);
     let inputs: Vec<Name> = item
         .inputs
         .iter()
@@ -97,11 +98,7 @@ pub(crate) fn module(
         output: (item.output.ident.name.clone(), output?),
     };
     let dims = item.dims.iter().map(|d| d.name.clone()).collect();
-    Some(Template {
-        dims,
-        module,
-        depth: builder.depth,
-    })
+    Some(Template::new(dims, module, builder.depth))
 }
 
 /// All values a module defines, each once.
@@ -172,30 +169,18 @@ pub(crate) fn collect_brackets(value: &Expr, dims: &mut BTreeSet<Name>) {
     });
 }
 
-fn names(item: &ModuleItem, scope: Scope<'_>) -> Names {
-    let mut parameters = BTreeSet::new();
-    let mut values: BTreeSet<Name> = item
-        .inputs
+fn names(item: &ModuleItem, scope: Scope<'_>, own: &BTreeMap<Name, Span>) -> Names {
+    let statements: Vec<(Name, &Expr)> = item
+        .body
         .iter()
-        .map(|input| input.ident.name.clone())
+        .filter_map(|statement| match statement {
+            Statement::Define(ident, value) => Some((ident.name.clone(), value)),
+            _ => None,
+        })
         .collect();
-    let mut statements = Vec::new();
-    for statement in &item.body {
-        match statement {
-            Statement::Param(_, declaration) => {
-                parameters.insert(declaration.ident.name.clone());
-            }
-            Statement::Define(ident, value) => {
-                values.insert(ident.name.clone());
-                statements.push((ident.name.clone(), value));
-            }
-            _ => {}
-        }
-    }
     Names::plan(
         scope,
-        &parameters,
-        &values,
+        |name| own.contains_key(name),
         &statements,
         Dotting::WhenRepeated,
     )

@@ -27,16 +27,15 @@ pub(crate) enum Dotting {
 
 impl Names {
     /// Names the parameters of all calls in `statements`, pairs of a local and its value.
-    /// `parameters` and `values` are the module's own names.
+    /// `own` is true for the caller's own names, of parameters and other values.
     pub(crate) fn plan(
         scope: Scope<'_>,
-        parameters: &BTreeSet<Name>,
-        values: &BTreeSet<Name>,
+        own: impl Fn(&Name) -> bool,
         statements: &[(Name, &Expr)],
         dotting: Dotting,
     ) -> Self {
         let mut calls: Vec<(Span, Name, Vec<Name>)> = Vec::new();
-        let mut prefixes: BTreeSet<Name> = values.union(parameters).cloned().collect();
+        let mut prefixes: BTreeSet<Name> = BTreeSet::new();
         for (local, value) in statements {
             let mut first = true;
             value.visit(&mut |expr| {
@@ -48,7 +47,7 @@ impl Names {
                     let prefix = if std::mem::take(&mut first) {
                         local.clone()
                     } else {
-                        numbered(local, &prefixes)
+                        numbered(local, |name| own(name) || prefixes.contains(name))
                     };
                     prefixes.insert(prefix.clone());
                     calls.push((expr.span, prefix, new));
@@ -56,32 +55,26 @@ impl Names {
             });
         }
         let mut count: HashMap<&Name, usize> = HashMap::new();
-        for name in calls
-            .iter()
-            .flat_map(|(_, _, new)| new)
-            .chain(parameters)
-            .chain(values)
-        {
+        for name in calls.iter().flat_map(|(_, _, new)| new) {
             *count.entry(name).or_default() += 1;
         }
-        let mut taken: BTreeSet<Name> = parameters.union(values).cloned().collect();
+        let mut taken: BTreeSet<Name> = BTreeSet::new();
         let mut names = HashMap::new();
         for (place, prefix, new) in &calls {
-            let named = new.iter().map(|parameter| {
-                let dotted =
-                    dotting == Dotting::Always || count[parameter] > 1 || taken.contains(parameter);
-                let mut name = if dotted {
-                    Name::from(format!("{prefix}.{parameter}"))
-                } else {
-                    parameter.clone()
-                };
-                if taken.contains(&name) {
-                    name = numbered(&name, &taken);
+            let mut named = Vec::new();
+            for parameter in new {
+                let repeated = count[parameter] > 1 || own(parameter) || taken.contains(parameter);
+                let mut name = parameter.clone();
+                if dotting == Dotting::Always || repeated {
+                    name = format!("{prefix}.{parameter}").into();
+                }
+                if own(&name) || taken.contains(&name) {
+                    name = numbered(&name, |name| own(name) || taken.contains(name));
                 }
                 taken.insert(name.clone());
-                (parameter.clone(), name)
-            });
-            names.insert(*place, named.collect());
+                named.push((parameter.clone(), name));
+            }
+            names.insert(*place, named);
         }
         Self(names)
     }
@@ -111,12 +104,12 @@ fn new_parameters(scope: Scope<'_>, call: &Call) -> Vec<Name> {
         .collect()
 }
 
-/// `name_2`, `name_3`, …: the first that is free.
-pub(super) fn numbered(name: &str, taken: &BTreeSet<Name>) -> Name {
+/// `name_2`, `name_3`, …: the first that is not taken.
+pub(super) fn numbered(name: &str, taken: impl Fn(&Name) -> bool) -> Name {
     let mut number = 2;
     loop {
         let candidate = Name::from(format!("{name}_{number}"));
-        if !taken.contains(&candidate) {
+        if !taken(&candidate) {
             return candidate;
         }
         number += 1;

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use indexmap::IndexMap;
 
@@ -10,6 +11,7 @@ use super::module::{collect, collect_brackets};
 use super::{Builder, Seen, check_names, facts, node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Dimension, Facts, Name, Shape};
+use crate::language::limits;
 use crate::language::network::{Network, NetworkNode, NetworkValue};
 use crate::language::scope::{Callable, Scope};
 use crate::language::syntax::{Declaration, Expr, ExprKind, Ident, NetworkItem, Statement};
@@ -37,11 +39,11 @@ pub(super) struct Slot {
 pub(super) struct State<'a> {
     pub(super) scope: Scope<'a>,
     pub(super) budget: &'a Cell<usize>,
-    pub(super) sizes: &'a BTreeMap<Name, Dimension>,
+    pub(super) sizes: Rc<BTreeMap<Name, Dimension>>,
     /// True when dimensions that only `--dims` can determine are passed over in silence.
     pub(super) defer: bool,
     pub(super) dims: BTreeSet<Name>,
-    pub(super) places: BTreeMap<Name, Span>,
+    pub(super) places: Rc<BTreeMap<Name, Span>>,
     pub(super) values: IndexMap<Name, Slot>,
     pub(super) parameters: IndexMap<Name, NetworkValue>,
     /// True when something failed without a message of its own here.
@@ -50,12 +52,12 @@ pub(super) struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    /// A builder that knows the network's dimensions.
-    pub(super) fn builder(&self) -> Builder<'a> {
+    /// A builder that knows the network's dimensions; [`Self::absorb`] takes them back.
+    pub(super) fn builder(&mut self) -> Builder<'a> {
         let mut builder = Builder::new(self.scope, self.budget);
-        builder.dims = self.dims.clone();
-        builder.places = self.places.clone();
-        builder.sizes = self.sizes.clone();
+        builder.dims = std::mem::take(&mut self.dims);
+        builder.places = Rc::clone(&self.places);
+        builder.sizes = Rc::clone(&self.sizes);
         builder.defer = self.defer;
         builder
     }
@@ -74,15 +76,29 @@ pub(crate) fn network(
     let mut state = State {
         scope,
         budget,
-        sizes,
+        sizes: Rc::new(sizes.clone()),
         defer,
         dims: dimensions(item),
-        places: BTreeMap::new(),
+        places: Rc::default(),
         values: IndexMap::new(),
         parameters: IndexMap::new(),
         failed: item.body.contains(&Statement::Error),
         errors: Diagnostics::new(),
     };
+    if item.body.len() > limits::NETWORK_STATEMENTS {
+        let message = format!(
+            "the network `{}` has {} statements",
+            item.ident.name,
+            item.body.len()
+        );
+        let help = format!(
+            "at most {} are read: compose modules",
+            limits::NETWORK_STATEMENTS
+        );
+        let diagnostic = Diagnostic::new(Code::Limit, message, help);
+        errors.push(diagnostic.at(item.ident.span, "defined here"));
+        return None;
+    }
     state.declare(item);
     state.share_facts(item);
     let mut nodes: Vec<NetworkNode> = Vec::new();
@@ -158,7 +174,7 @@ impl State<'_> {
             }
         }
         check_names(idents.into_iter(), &mut self.errors);
-        self.places = seen.places().clone();
+        self.places = Rc::new(seen.into_places());
     }
 
     fn declare_value(&mut self, declaration: &Declaration, kind: Kind) {
@@ -167,7 +183,7 @@ impl State<'_> {
         let facts = shape
             .as_ref()
             .map(|shape| facts(&mut builder, &declaration.facts, shape));
-        self.errors.append(std::mem::take(&mut builder.errors));
+        self.absorb(&mut builder);
         let slot = Slot {
             kind,
             shape,

@@ -41,8 +41,7 @@ pub(super) fn node(
     }
     builder.names = Names::plan(
         state.scope,
-        &state.parameters.keys().cloned().collect(),
-        &state.places.keys().cloned().collect(),
+        |name| state.parameters.contains_key(name) || state.places.contains_key(name),
         &[(name.clone(), value)],
         Dotting::Always,
     );
@@ -290,7 +289,7 @@ impl State<'_> {
     }
 
     /// Takes over what a node's builder found.
-    fn absorb(&mut self, builder: &mut Builder<'_>) {
+    pub(super) fn absorb(&mut self, builder: &mut Builder<'_>) {
         self.errors.append(std::mem::take(&mut builder.errors));
         self.dims = std::mem::take(&mut builder.dims);
     }

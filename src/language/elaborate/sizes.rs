@@ -105,10 +105,10 @@ impl Builder<'_> {
             .into_iter()
             .map(|(name, (dimension, _))| (name, dimension))
             .collect();
-        for name in template.module.dimensions() {
-            if !sizes.contains_key(&name) {
-                let fresh = self.fresh(&name);
-                sizes.insert(name, fresh);
+        for name in &template.free {
+            if !sizes.contains_key(name) {
+                let fresh = self.fresh(name);
+                sizes.insert(name.clone(), fresh);
             }
         }
         self.sizes_fit(template, call, &sizes).then_some(sizes)
@@ -117,7 +117,7 @@ impl Builder<'_> {
     /// A dimension of the callee that stays free: under its own name if nothing else bears it here.
     fn fresh(&mut self, name: &Name) -> Dimension {
         let fresh = if self.dims.contains(name) {
-            numbered(name, &self.dims)
+            numbered(name, |n| self.dims.contains(n))
         } else {
             name.clone()
         };
@@ -134,17 +134,10 @@ impl Builder<'_> {
         call: &Call,
         sizes: &BTreeMap<Name, Dimension>,
     ) -> bool {
-        let shapes = template
-            .module
-            .graph
-            .topological(&[template.module.output.1]);
-        let fits = shapes
-            .into_iter()
-            .filter_map(|id| template.module.graph[id].sort.shape())
-            .all(|shape| {
-                let shape = shape.substitute(sizes);
-                dimension::fits(&shape.rows) && dimension::fits(&shape.cols)
-            });
+        let fits = template.shapes.iter().all(|shape| {
+            let shape = shape.substitute(sizes);
+            dimension::fits(&shape.rows) && dimension::fits(&shape.cols)
+        });
         if !fits {
             let message = format!(
                 "shapes inside `{}` pass the limits on dimensions here",
@@ -169,37 +162,24 @@ impl Builder<'_> {
     ) {
         let equation = &equations[index];
         let callee = &call.callee.name;
-        let mut diagnostic = match culprit {
-            Some((name, operand)) => {
-                let declared = &template.module.graph.variables()[name].shape;
-                let sizes = solution
-                    .bound
-                    .iter()
-                    .map(|(name, (d, _))| (name.clone(), d.clone()))
-                    .collect();
-                let wanted: Shape = declared.substitute(&sizes);
-                let actual = self.graph.shape(operand.id);
-                let message = format!("`{callee}` takes {name} of {wanted:?} here, not {actual:?}");
-                Diagnostic::new(
-                    Code::Shape,
-                    message,
-                    format!("it is declared as `{}`", template.signature()),
-                )
-                .at(operand.span, format!("{actual:?}"))
-            }
-            None => {
-                let Equation { formal, actual, .. } = equation;
-                let message = format!(
-                    "in `{callee}` the dimension {formal} cannot be both {value} and {actual}"
-                );
-                Diagnostic::new(
-                    Code::Shape,
-                    message,
-                    format!("it is declared as `{}`", template.signature()),
-                )
-                .at(equation.span, format!("{formal} = {actual}"))
-            }
+        let (message, found) = if let Some((name, operand)) = culprit {
+            let declared = &template.module.graph.variables()[name].shape;
+            let bound = solution.bound.iter();
+            let sizes = bound
+                .map(|(name, (d, _))| (name.clone(), d.clone()))
+                .collect();
+            let wanted: Shape = declared.substitute(&sizes);
+            let actual = self.graph.shape(operand.id);
+            let message = format!("`{callee}` takes {name} of {wanted:?} here, not {actual:?}");
+            (message, format!("{actual:?}"))
+        } else {
+            let Equation { formal, actual, .. } = equation;
+            let message =
+                format!("in `{callee}` the dimension {formal} cannot be both {value} and {actual}");
+            (message, format!("{formal} = {actual}"))
         };
+        let help = format!("it is declared as `{}`", template.signature());
+        let mut diagnostic = Diagnostic::new(Code::Shape, message, help).at(equation.span, found);
         for name in equation.formal.names() {
             if let Some((bound, by)) = solution.bound.get(&name)
                 && equations[*by].span != equation.span

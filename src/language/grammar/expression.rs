@@ -33,7 +33,7 @@ pub(super) fn expression<'a>() -> Rule<'a, Expr> {
 }
 
 /// A number, a name, a call or an expression in parentheses, with its primes.
-fn atom<'a>(expression: Rule<'a, Expr>) -> Rule<'a, Expr> {
+fn atom(expression: Rule<'_, Expr>) -> Rule<'_, Expr> {
     let number = select! { Token::Number(text) => text }
         .map_with(|text, e| at(ExprKind::Number(number::value(text)), e.span()));
     let name = ident().map(|ident| Expr {
@@ -55,7 +55,7 @@ fn atom<'a>(expression: Rule<'a, Expr>) -> Rule<'a, Expr> {
 }
 
 /// `name''[dims](arguments; shares)`.
-fn call<'a>(expression: Rule<'a, Expr>) -> Rule<'a, Expr> {
+fn call(expression: Rule<'_, Expr>) -> Rule<'_, Expr> {
     let list = expression
         .clone()
         .separated_by(just(Token::Comma))
@@ -95,7 +95,7 @@ fn primes<'a>() -> impl Parser<'a, Tokens<'a>, usize, Extra<'a>> + Clone {
     just(Token::Prime).repeated().count()
 }
 
-fn operators<'a>(atom: Rule<'a, Expr>) -> impl Parser<'a, Tokens<'a>, Expr, Extra<'a>> + Clone {
+fn operators(atom: Rule<'_, Expr>) -> impl Parser<'_, Tokens<'_>, Expr, Extra<'_>> + Clone {
     let power = select! { Token::Caret => PowerOp::Matrix, Token::DotCaret => PowerOp::Entrywise }
         .map_with(|op, e| (op, span(e.span())));
     let product = select! {

@@ -78,10 +78,16 @@ impl Candidate {
         }
     }
 
-    fn build(&self, graph: &mut Graph, var: Var, x: Option<Id>) -> Result<Id, ShapeError> {
+    fn build(
+        &self,
+        graph: &mut Graph,
+        var: Var,
+        x: Option<Id>,
+        size: fn(u64) -> Dimension,
+    ) -> Result<Id, ShapeError> {
         let name = var.to_string().trim_start_matches('?').to_owned();
         let (rows, cols, form) = match self {
-            Self::Dimension(d) => return Ok(graph.dimension(Dimension::constant(*d))),
+            Self::Dimension(d) => return Ok(graph.dimension(size(*d))),
             Self::Number(value) => return Ok(graph.number(value.clone())),
             Self::Function => {
                 graph.define(name.clone(), FunctionDefinition::Abstract);
@@ -89,8 +95,7 @@ impl Candidate {
             }
             Self::Value(rows, cols, form) => (*rows, *cols, *form),
         };
-        let declare = |graph: &mut Graph, name: String, rows: u64, cols: u64, facts| {
-            let shape = Shape::matrix(Dimension::constant(rows), Dimension::constant(cols));
+        let declare = |graph: &mut Graph, name: String, shape: Shape, facts| {
             let role = if form.parameter {
                 Role::Parameter
             } else {
@@ -98,15 +103,15 @@ impl Candidate {
             };
             graph.declare(Name::from(name), Variable { shape, role, facts })
         };
-        let mut value = declare(graph, name.clone(), rows, cols, form.facts);
+        let shape = Shape::matrix(size(rows), size(cols));
+        let mut value = declare(graph, name.clone(), shape.clone(), form.facts);
         if let Some(x) = x.filter(|_| form.varies) {
             // A ⊙ exp(P vec x / 4): never zero, and positive where A is.
-            let n = graph.shape(x).size().as_constant().unwrap_or(1);
-            let map = declare(graph, format!("{name}~"), rows * cols, n, Facts::default());
+            let to_all = Shape::matrix(shape.size(), graph.shape(x).size());
+            let map = declare(graph, format!("{name}~"), to_all, Facts::default());
             let point = graph.node(Op::Vec, &[x])?;
             let moved = graph.node(Op::Multiply, &[map, point])?;
-            let (rows, cols) = (Dimension::constant(rows), Dimension::constant(cols));
-            let (rows, cols) = (graph.dimension(rows), graph.dimension(cols));
+            let (rows, cols) = (graph.dimension(shape.rows), graph.dimension(shape.cols));
             let moved = graph.node(Op::Reshape, &[moved, rows, cols])?;
             let quarter = graph.number(Rational::new(1.into(), 4.into()));
             let moved = graph.node(Op::Scale, &[quarter, moved])?;
@@ -133,10 +138,19 @@ pub(super) fn build_all(
     graph: &mut Graph,
     assignment: &Assignment,
 ) -> Result<BTreeMap<Var, Id>, ShapeError> {
+    build_sized(graph, assignment, Dimension::constant)
+}
+
+/// The same with every size replaced.
+pub(super) fn build_sized(
+    graph: &mut Graph,
+    assignment: &Assignment,
+    size: fn(u64) -> Dimension,
+) -> Result<BTreeMap<Var, Id>, ShapeError> {
     let mut ids = BTreeMap::new();
     let mut x = None;
     for (var, candidate) in assignment {
-        let id = candidate.build(graph, *var, x)?;
+        let id = candidate.build(graph, *var, x, size)?;
         x = x.or(Some(id));
         ids.insert(*var, id);
     }

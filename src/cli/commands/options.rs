@@ -1,0 +1,61 @@
+//! What `run` and `plan` have in common.
+
+use crate::cli::arguments::{Approximation, Dtype, NetworkChoice, Source, Vectorisation, word};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::source;
+use crate::network::{self, Precision, RunError, RunOptions};
+use crate::rewrite::Rewriter;
+
+/// How a file is run, from the command line.
+pub(super) fn options(
+    source: &Source,
+    network: &NetworkChoice,
+    approximation: &Approximation,
+    dims: &[(String, usize)],
+    rewriter: Rewriter,
+) -> Result<RunOptions, Failure> {
+    let bad = |e: RunError| Failure::bad_input(e.message(), e.help());
+    let curvature = word(&approximation.curvature).parse().map_err(bad)?;
+    let batch = word(&approximation.batch).parse().map_err(bad)?;
+    let sizes = dims
+        .iter()
+        .map(|(name, size)| (name.as_str().into(), *size))
+        .collect();
+    Ok(RunOptions {
+        module: source.module.clone(),
+        network: network.network.clone(),
+        sizes,
+        curvature,
+        batch,
+        rewriter,
+        ..RunOptions::default()
+    })
+}
+
+/// Why a run stopped.
+pub(super) fn failed(error: &RunError, output: &Output) -> Failure {
+    match error {
+        RunError::Definitions(diagnostics) => source::invalid(diagnostics, output),
+        error if error.is_limit() => Failure::limit(error.message(), error.help()),
+        error => Failure::bad_input(error.message(), error.help()),
+    }
+}
+
+impl From<Dtype> for Precision {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F64 => Self::Double,
+            Dtype::F32 => Self::Single,
+        }
+    }
+}
+
+impl From<Vectorisation> for network::Vectorisation {
+    fn from(order: Vectorisation) -> Self {
+        match order {
+            Vectorisation::Column => Self::Column,
+            Vectorisation::Row => Self::Row,
+        }
+    }
+}
