@@ -237,39 +237,8 @@ fn parse_rule(
     for start in [&lhs, &rhs].into_iter().take(1 + usize::from(both_ways)) {
         can_start(start).map_err(|(message, help)| fail(line, message, help))?;
     }
-    let bound = variables(&lhs);
-    if bound.iter().any(|v| v.to_string() == RESERVED) {
-        return Err(fail(
-            line,
-            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
-            "choose another name",
-        ));
-    }
-    for v in variables(&rhs) {
-        if !bound.contains(&v) {
-            return Err(fail(
-                line,
-                format!("`{v}` stands on the right side only"),
-                "every variable of the right side must occur on the left",
-            ));
-        }
-    }
-    if both_ways && variables(&rhs) != bound {
-        return Err(fail(
-            line,
-            "`<=>` with variables on one side only".into(),
-            "use `=>`",
-        ));
-    }
-    for condition in &conditions {
-        if let Some(v) = condition.variables().iter().find(|v| !bound.contains(v)) {
-            return Err(fail(
-                line,
-                format!("a condition names the unknown `{v}`"),
-                "name a variable of the left side",
-            ));
-        }
-    }
+    check_variables(&lhs, &rhs, both_ways, &conditions)
+        .map_err(|(message, help)| fail(line, message, help))?;
     if phases.is_empty() {
         phases = Phase::of_chapter(chapter);
     }
@@ -286,6 +255,40 @@ fn parse_rule(
         rhs,
         conditions,
     })
+}
+
+/// Whether everything that a rule names is found by its left side.
+fn check_variables(
+    lhs: &PatternAst<ENode>,
+    rhs: &PatternAst<ENode>,
+    both_ways: bool,
+    conditions: &[Condition],
+) -> Result<(), (String, &'static str)> {
+    let bound = variables(lhs);
+    if bound.iter().any(|v| v.to_string() == RESERVED) {
+        return Err((
+            format!("`{RESERVED}` is reserved for the rest of a longer sum"),
+            "choose another name",
+        ));
+    }
+    let right = variables(rhs);
+    if let Some(v) = right.iter().find(|v| !bound.contains(v)) {
+        return Err((
+            format!("`{v}` stands on the right side only"),
+            "every variable of the right side must occur on the left",
+        ));
+    }
+    if both_ways && right != bound {
+        return Err(("`<=>` with variables on one side only".into(), "use `=>`"));
+    }
+    let mut named = conditions.iter().flat_map(Condition::variables);
+    if let Some(v) = named.find(|v| !bound.contains(v)) {
+        return Err((
+            format!("a condition names the unknown `{v}`"),
+            "name a variable of the left side",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a rule can find what `side` says in an e-graph.

@@ -72,7 +72,7 @@ fn read(path: &Path) -> Result<String, BookError> {
     String::from_utf8(bytes).map_err(|e| {
         let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let mut error = error(path, "is not UTF-8".into(), "save the file as UTF-8");
-        error.line += valid.iter().filter(|byte| **byte == b'\n').count();
+        error.line += String::from_utf8_lossy(valid).matches('\n').count();
         error
     })
 }

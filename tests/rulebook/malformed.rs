@@ -27,6 +27,7 @@ fn check(body: &str, line: usize, message: &str) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn malformed_rules_are_refused_with_their_place() {
     let deep = "(t ".repeat(100) + "?a" + &")".repeat(100);
     let deep = format!("  {deep} => ?a\n  cites algebra\n");
