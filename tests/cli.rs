@@ -85,7 +85,7 @@ fn bad_input_is_explained_on_stderr() {
         (&["derive", "-"], b"\xff\xfe", &["not UTF-8", "help: "]),
         (
             &["derive", "-"],
-            &[b'('; 5 << 20],
+            &vec![b'('; 5 << 20],
             &["<stdin> has more than", "help: "],
         ),
         (

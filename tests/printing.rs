@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hbp::diagnostic::Diagnostics;
 use hbp::expr::{
-    Dimension, Draw, Facts, Graph, Id, Module, Names, Op, Role, Shape, Variable, evaluate, print,
+    Dimension, Draw, Facts, Id, Module, Names, Op, Role, Shape, Variable, evaluate, print,
     print_definition, print_sexpr, printed_size, random_environment, size,
 };
 use hbp::language::{self, Query};

@@ -31,12 +31,12 @@ pub fn print(graph: &Graph, id: Id, names: &Names) -> String {
     write::<Text>(&Reader::new(graph, id, names), id)
 }
 
-/// Like [`print`], but the node's own name is not used at its root: the right side of `name = …`.
+/// Like [`print()`], but the node's own name is not used at its root: the right side of `name = …`.
 pub fn print_definition(graph: &Graph, id: Id, names: &Names) -> String {
     print(graph, id, &names.without(id))
 }
 
-/// The number of characters of [`print`], found without printing; saturates.
+/// The number of characters of [`print()`], found without printing; saturates.
 pub fn printed_size(graph: &Graph, id: Id, names: &Names) -> u64 {
     measure::<Text>(&Reader::new(graph, id, names), id)
 }

@@ -131,6 +131,7 @@ const MALFORMED: &[(&str, usize, &str)] = &[
 ];
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn malformed_rules_are_refused_with_their_place() {
     for (body, line, message) in MALFORMED {
         check(body, *line, message);

@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::must_use_candidate,
     reason = "each test uses a part of it"
@@ -42,9 +43,9 @@ pub fn module(declarations: &[&str], locals: &[(&str, &str)], output: &str) -> M
             },
         );
         if parameter {
-            parameters.push(name.into())
+            parameters.push(name.into());
         } else {
-            inputs.push(name.into())
+            inputs.push(name.into());
         }
     }
     let mut known: Vec<(hbp::expr::Name, Id)> = Vec::new();

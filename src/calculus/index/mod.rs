@@ -5,7 +5,7 @@
 //! commutation are only ways to group indices. Functions are tensors of their own, written in terms of few (exp, log,
 //! powers, …), so that identities between functions become identities between polynomials. In normal form, equality
 //! of what is polynomial in entries and function values is equality of text ([`equal`]), a derivative is a rule for each
-//! kind of tensor ([`differentiate`], [`derive`]), and a Kronecker product is seen from which factors share an index.
+//! kind of tensor ([`differentiate`], [`derive()`]), and a Kronecker product is seen from which factors share an index.
 //!
 //! The core knows neither rules nor e-graphs. Its weakness is that sums are multiplied out; every search has a limit
 //! ([`IndexError::Limit`]).

@@ -1,5 +1,7 @@
 //! `hbp prove`: steps that prove, or numbers that refute.
 
+use std::fmt::Write;
+
 use crate::cli::Exit;
 use crate::cli::arguments::Prove;
 use crate::cli::failure::Failure;
@@ -106,13 +108,15 @@ fn derivation(variable: &str, steps: &[Step]) -> String {
     let mut last: Option<&Step> = None;
     for step in steps {
         if last.is_none_or(|l| l.of != step.of || l.after != step.before) {
-            text += &format!(
-                "  {} with respect to {variable}:\n    {}\n",
+            let _ = writeln!(
+                text,
+                "  {} with respect to {variable}:\n    {}",
                 step.of, step.before
             );
         }
-        text += &format!(
-            "  = {}\n      by {} [{}]\n",
+        let _ = writeln!(
+            text,
+            "  = {}\n      by {} [{}]",
             step.after, step.rule, step.cites
         );
         last = Some(step);
@@ -130,8 +134,8 @@ fn chain(steps: &[Step], left: &str, rewriter: &Rewriter) -> String {
             .book()
             .rule(name)
             .map_or("", |rule| rule.words.as_str());
-        text += &format!("  = {}\n", step.after);
-        text += &format!("      by {} [{}] {words}\n", step.rule, step.cites);
+        let _ = writeln!(text, "  = {}", step.after);
+        let _ = writeln!(text, "      by {} [{}] {words}", step.rule, step.cites);
     }
     if steps.is_empty() {
         text += "  the two sides are the same expression\n";
@@ -154,10 +158,10 @@ fn shown(numbers: &Counterexample) -> String {
         .map(|(n, s)| format!("{n} = {s}"))
         .collect();
     if !sizes.is_empty() {
-        text += &format!("  for {} (seed {})\n", sizes.join(", "), numbers.seed);
+        let _ = writeln!(text, "  for {} (seed {})", sizes.join(", "), numbers.seed);
     }
     for (name, value) in &numbers.values {
-        text += &format!("  {name} = {}\n", entries(value));
+        let _ = writeln!(text, "  {name} = {}", entries(value));
     }
     text
 }
