@@ -10,7 +10,7 @@ use super::output::Output;
 use crate::diagnostic::{Diagnostics, Style};
 use crate::expr::Module;
 use crate::language::{self, File, limits};
-use crate::rewrite::{Rewriter, RuleBook};
+use crate::rewrite::{Rewriter, RuleBook, check_book};
 
 /// Reads a file of definitions; warnings are told at once.
 pub(super) fn file(path: &Path, output: &mut Output) -> Result<File, Failure> {
@@ -70,8 +70,23 @@ pub(super) fn book(book: &Book) -> Result<RuleBook, Failure> {
 
 /// The rules made ready to run.
 pub(super) fn rewriter(book: &Book) -> Result<Rewriter, Failure> {
-    match book.rules {
-        None => Ok(Rewriter::embedded().clone()),
-        Some(_) => Ok(Rewriter::new(self::book(book)?)),
+    if book.rules.is_none() {
+        return Ok(Rewriter::embedded().clone());
     }
+    let book = self::book(book)?;
+    // A wrong rule would not only mislead: it can make an e-graph contradict itself.
+    if let Some(wrong) = check_book(&book)
+        .into_iter()
+        .find(|check| check.failure.is_some())
+    {
+        return Err(Failure::bad_input(
+            format!(
+                "the rule `{}` does not hold: {}",
+                wrong.name,
+                wrong.failure.unwrap_or_default()
+            ),
+            "`hbp rules --check --rules DIR` lists every rule that fails",
+        ));
+    }
+    Ok(Rewriter::new(book))
 }

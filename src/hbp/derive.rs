@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::naming::name_common_parts;
 use super::steps::Steps;
-use super::structure::structure_of;
-use super::{Equation, Equations, Loss};
+use super::structure::{detect, structure_of};
+use super::{Equation, Equations, Loss, Structure};
 use crate::expr::{
     Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, ShapeError, Variable, print_definition,
 };
@@ -212,8 +212,16 @@ impl Problem<'_> {
         let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
         let sum = graph.node(Op::Add, &[congruence, residual])?;
         let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
-        let (residual, hessian) = (second[0], second[1]);
+        let (residual, mut hessian) = (second[0], second[1]);
         steps.take(report, &["residual", "hessian"]);
+        if let Some(found) = detect(graph, hessian)? {
+            let found = rewriter.simplify(graph, &[found], &locals, style, report)?[0];
+            report.steps.clear();
+            if structure_of(graph, found) != Structure::Dense {
+                steps.push_index_form(hessian, found);
+                hessian = found;
+            }
+        }
         let loss = if graph.shape(z).is_scalar() {
             Some(as_loss(
                 module,

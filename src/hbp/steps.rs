@@ -24,6 +24,19 @@ impl Steps {
         }
     }
 
+    /// A form found by the index core.
+    pub(crate) fn push_index_form(&mut self, before: Id, after: Id) {
+        let rule = "index form".to_owned();
+        let step = Rewriting {
+            phase: Phase::Simplify,
+            rule,
+            backwards: false,
+            before,
+            after,
+        };
+        self.0.push(("hessian".to_owned(), step));
+    }
+
     /// Prints the steps; what does not change the text is left out.
     pub(crate) fn print(self, module: &Module, rewriter: &Rewriter) -> Vec<Step> {
         let mut printed: Vec<Step> = Vec::new();

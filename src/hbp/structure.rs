@@ -1,7 +1,8 @@
 //! The form of a block, read off its expression.
 
 use super::Structure;
-use crate::expr::{Graph, Id, Op};
+use crate::calculus::index::{self, Form, IndexExpression};
+use crate::expr::{Graph, Id, Names, Op, ShapeError, printed_size};
 
 /// The structure that the written form of a block shows.
 pub(crate) fn structure_of(graph: &Graph, id: Id) -> Structure {
@@ -31,5 +32,54 @@ pub(crate) fn structure_of(graph: &Graph, id: Id) -> Structure {
             }
         }
         _ => Structure::Dense,
+    }
+}
+
+/// Longer blocks are not searched: their index form would be longer still.
+const SEARCHED: u64 = 600;
+
+/// At most this many Kronecker products are worth writing in place of a dense form.
+const FEW: usize = 3;
+
+/// A diagonal or Kronecker form of a block whose written form shows none, found in index notation.
+pub(crate) fn detect(graph: &mut Graph, id: Id) -> Result<Option<Id>, ShapeError> {
+    let searched = structure_of(graph, id) == Structure::Dense
+        && !matches!(graph[id].op, Op::Variable(_))
+        && printed_size(graph, id, &Names::default()) <= SEARCHED;
+    if !searched {
+        return Ok(None);
+    }
+    let Ok(form) = index::normal_form(graph, id).and_then(|block| block.form()) else {
+        return Ok(None);
+    };
+    match form {
+        Form::Zero => {
+            let shape = graph.shape(id);
+            Ok(Some(graph.zeros(&shape)))
+        }
+        Form::Diagonal(entries) => match entries.to_graph(graph) {
+            Some(entries) => graph.node(Op::Diag, &[entries]).map(Some),
+            None => Ok(None),
+        },
+        Form::Kronecker(products) if products.len() <= FEW => kronecker_sum(graph, &products),
+        _ => Ok(None),
+    }
+}
+
+fn kronecker_sum(
+    graph: &mut Graph,
+    products: &[(IndexExpression, IndexExpression)],
+) -> Result<Option<Id>, ShapeError> {
+    let mut terms = Vec::with_capacity(products.len());
+    for (left, right) in products {
+        let (Some(left), Some(right)) = (left.to_graph(graph), right.to_graph(graph)) else {
+            return Ok(None);
+        };
+        terms.push(graph.node(Op::Kronecker, &[left, right])?);
+    }
+    match terms.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(*only)),
+        _ => graph.node(Op::Add, &terms).map(Some),
     }
 }

@@ -140,4 +140,3 @@ pub(super) fn summed(mut terms: Vec<Term>, over: &[Index]) -> Vec<Term> {
     }
     terms
 }
-

@@ -1,10 +1,10 @@
 //! The equations of Hessian backpropagation as index expressions: Jacobian, gradient, residual, Hessian. Why again:
 //! they share nothing with the rules but the forward map, so that agreement says something.
 
+use super::arrange::{joined, transposed};
 use super::core::{Core, Tensor};
 use super::error::{IndexError, Outcome};
 use super::expression::IndexExpression;
-use super::arrange::{joined, transposed};
 use super::term::{Index, Slot};
 use crate::expr::{Dimension, Graph, Id, Name, Shape};
 

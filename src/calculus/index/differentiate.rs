@@ -3,10 +3,10 @@
 
 use num_traits::One;
 
+use super::arrange::summed;
 use super::core::{Core, Tensor, delta, scaled};
 use super::error::{IndexError, Outcome};
 use super::functions::integer;
-use super::arrange::{summed};
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
 use crate::expr::{Function, Name, Rational};
 

@@ -218,4 +218,3 @@ impl Core<'_> {
         self.sum([outside, diagonal]).map(Some)
     }
 }
-

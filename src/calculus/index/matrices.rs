@@ -3,12 +3,12 @@
 
 use num_traits::{One, Signed};
 
+use super::arrange::{joined, scalar, summed, transposed};
 use super::core::{Core, Tensor, scaled, size};
 use super::error::{IndexError, Outcome};
 use super::functions::{integer, ratio};
 use super::lambda::limited;
-use super::arrange::{joined, scalar, summed, transposed};
-use super::lower::{exchanges};
+use super::lower::exchanges;
 use super::power::numeric_content;
 use super::term::{Factor, Kind, Matrix, Power, Slots, Symbol, Term};
 use crate::expr::{Id, Op};

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use num_traits::{One, Signed, Zero};
 
-use super::matching::{Match, match_open, match_term, remove, take};
 use super::core::{Core, delta, scaled};
 use super::error::Outcome;
+use super::matching::{Match, match_open, match_term, remove, take};
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
 use crate::expr::Rational;
 
