@@ -155,6 +155,7 @@ const MODULES: &[(&str, &str)] = &[
     ("x: n", "(apply erf x)"),
     ("x: n", "(apply tanh (apply cos x))"),
     ("x: n", "(apply exp (apply log x))"),
+    ("x: n", "(apply sqrt x)"),
     (
         "x: n",
         "(had (apply exp x) (apply exp (scale -1 (pow x 2))))",
