@@ -6,3 +6,9 @@ mod algebra;
 mod derivatives;
 #[path = "index/support.rs"]
 mod support;
+#[path = "index/numbers.rs"]
+mod numbers;
+#[path = "index/random.rs"]
+mod random;
+#[path = "index/structure.rs"]
+mod structure;

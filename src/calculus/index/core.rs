@@ -166,6 +166,13 @@ impl<'g> Core<'g> {
         Ok(product)
     }
 
+    /// The product of a term and a sum whose free indices may be summed over in the term.
+    pub(super) fn inside(&mut self, mut term: Term, sum: &[Term]) -> Outcome<Vec<Term>> {
+        let bound = std::mem::take(&mut term.bound);
+        let product = self.product(&[term], sum)?;
+        Ok(super::arrange::summed(product, &bound))
+    }
+
     /// The product of two terms.
     pub(super) fn join(&mut self, left: &Term, right: &Term) -> Term {
         let (mut a, b) = (self.freshen(left), self.freshen(right));

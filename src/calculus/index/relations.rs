@@ -53,7 +53,7 @@ impl Core<'_> {
             *body = self.simplify(std::mem::take(body))?;
         }
         let made = self.remake(&factor.head.kind, &bodies, factor.power)?;
-        self.product(&[rest], &made).map(Some)
+        self.inside(rest, &made).map(Some)
     }
 
     /// The function of the given argument to a power.
@@ -108,7 +108,7 @@ impl Core<'_> {
                 raised.factors.remove(place);
             }
         }
-        let mut result = self.product(&[quotient], &scaled(&rest, &-Rational::one()))?;
+        let mut result = self.inside(quotient, &scaled(&rest, &-Rational::one()))?;
         result.push(raised);
         Ok(Some(result))
     }
@@ -190,7 +190,7 @@ impl Core<'_> {
                 ..factor.clone()
             });
         }
-        let mut result = self.product(&[quotient], &scaled(&rest, &-Rational::one()))?;
+        let mut result = self.inside(quotient, &scaled(&rest, &-Rational::one()))?;
         result.push(equal);
         Ok(Some(result))
     }

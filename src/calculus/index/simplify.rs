@@ -191,7 +191,7 @@ impl Core<'_> {
             term.factors.push(factor);
         }
         let power = self.whole_power(&body[0], whole)?;
-        self.product(std::slice::from_ref(term), &power).map(Some)
+        self.inside(term.clone(), &power).map(Some)
     }
 
     /// A sum over an index that occurs nowhere is its size.
