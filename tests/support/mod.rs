@@ -8,6 +8,7 @@
     reason = "each test uses a part of it"
 )]
 
+pub mod numbers;
 pub mod random;
 pub mod symbols;
 

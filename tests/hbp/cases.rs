@@ -1,0 +1,181 @@
+//! The files of `tests/cases/hbp`: a module, sizes to try it at, and what must be printed.
+//!
+//! A line `#> ` is a line of what is expected: the most e-nodes that a saturation to differentiate and one to simplify
+//! may reach, then for every variable its `let`s and its block, and the same for a module that is the loss itself.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use hbp::expr::{Draw, Id, Module, Name, Names, Sizes, evaluate, print, print_definition};
+use hbp::hbp::{Equations, Structure, cross_hessian};
+use hbp::rewrite::{Phase, Report, Rewriter};
+
+use super::derived;
+use super::support::numbers::{TOLERANCE, disagreement, environment, witnessed};
+
+struct Case {
+    name: String,
+    text: String,
+    module: Module,
+    sizes: Vec<Sizes>,
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hbp");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| case(path)).collect()
+}
+
+fn case(path: &Path) -> Case {
+    let text = fs::read_to_string(path).unwrap();
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let file = hbp::parse(&name, &text).unwrap_or_else(|e| panic!("{e}"));
+    let module = file.module(&file.modules()[0]).unwrap();
+    let sizes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# sizes "))
+        .unwrap();
+    Case {
+        module,
+        sizes: sizes.split('|').map(read_sizes).collect(),
+        name,
+        text,
+    }
+}
+
+fn read_sizes(text: &str) -> Sizes {
+    let size = |item: &str| -> (Name, usize) {
+        let (name, size) = item.split_once('=').unwrap();
+        (name.into(), size.parse().unwrap())
+    };
+    text.split_whitespace().map(size).collect()
+}
+
+#[test]
+fn equations_are_printed_as_they_must_be() {
+    let mut wrong = String::new();
+    let cases = cases();
+    assert!(cases.len() >= 20, "{} cases", cases.len());
+    for case in cases {
+        let (equations, report) = derived(&case.module);
+        let found = nodes(&report) + &printed(&equations);
+        let expected: String = case
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#>"))
+            .map(|line| format!("#>{line}\n"))
+            .collect();
+        if found != expected {
+            let _ = writeln!(wrong, "{}.hbp now reads\n{found}", case.name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The largest e-graph of each phase.
+fn nodes(report: &Report) -> String {
+    let most = |phase| {
+        let phases = report.phases.iter().filter(|(p, _)| *p == phase);
+        phases.map(|(_, report)| report.nodes).max().unwrap_or(0)
+    };
+    let (inwards, shorter) = (most(Phase::Differentiate), most(Phase::Simplify));
+    format!("#> e-nodes: {inwards} to differentiate, {shorter} to simplify\n")
+}
+
+/// The blocks in names: locals, then `let`s.
+fn printed(equations: &Equations) -> String {
+    let module = &equations.module;
+    let mut text = String::new();
+    for e in &equations.equations {
+        let name = format!("hess({})", e.variable);
+        block(&mut text, module, (&name, e.hessian), &e.lets, e.structure);
+        if let Some(loss) = &e.loss {
+            let name = format!("as the loss: {name}");
+            block(
+                &mut text,
+                module,
+                (&name, loss.hessian),
+                &loss.lets,
+                loss.structure,
+            );
+        }
+    }
+    text
+}
+
+fn block(
+    text: &mut String,
+    module: &Module,
+    (name, id): (&str, Id),
+    lets: &[(Name, Id)],
+    structure: Structure,
+) {
+    let graph = &module.graph;
+    let mut names = Names::default();
+    for (local, value) in &module.locals {
+        if !graph[*value].children.is_empty() {
+            names.insert(*value, local.clone());
+        }
+    }
+    for (local, value) in lets {
+        let _ = writeln!(
+            text,
+            "#>     let {local} = {}",
+            print_definition(graph, *value, &names)
+        );
+        names.insert(*value, local.clone());
+    }
+    let value = print(graph, id, &names);
+    let form = format!("{structure:?}").to_lowercase();
+    let _ = writeln!(text, "#> {name} = {value}    [{form}]");
+}
+
+#[test]
+fn equations_agree_with_hyper_dual_numbers() {
+    for case in cases() {
+        let (equations, _) = derived(&case.module);
+        assert!(case.sizes.len() >= 2, "{}", case.name);
+        for (seed, sizes) in (0..).zip(&case.sizes) {
+            let environment = environment(&equations.module, sizes, seed, Draw::Normal).unwrap();
+            let wrong = disagreement(&equations, &environment).unwrap();
+            assert_eq!(wrong, None, "{} at {sizes:?}", case.name);
+        }
+    }
+}
+
+#[test]
+fn cross_blocks_agree_with_hyper_dual_numbers() {
+    for name in [
+        "linear",
+        "composite",
+        "bilinear",
+        "gated",
+        "tied",
+        "matrix_product",
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hbp");
+        let case = case(&folder.join(format!("{name}.hbp")));
+        let (equations, _) = derived(&case.module);
+        let mut module = equations.module.clone();
+        for u in &equations.equations {
+            for v in &equations.equations {
+                let of_v = (&v.variable, v);
+                let id = cross_hessian(&mut module, u, of_v, Rewriter::embedded()).unwrap();
+                for (seed, sizes) in (0..).zip(&case.sizes) {
+                    let environment = environment(&module, sizes, seed, Draw::Normal).unwrap();
+                    let seen = witnessed(&module, &environment).unwrap();
+                    let expected = seen.hessian(&u.variable, &v.variable).unwrap();
+                    let found = evaluate(&module.graph, id, &environment).unwrap();
+                    let distance = found.distance(&expected);
+                    let pair = format!("{name}: hess({}, {})", u.variable, v.variable);
+                    assert!(distance < TOLERANCE, "{pair} is off by {distance}");
+                }
+            }
+        }
+    }
+}
