@@ -4,11 +4,11 @@
 mod algebra;
 #[path = "index/derivatives.rs"]
 mod derivatives;
-#[path = "index/support.rs"]
-mod support;
 #[path = "index/numbers.rs"]
 mod numbers;
 #[path = "index/random.rs"]
 mod random;
 #[path = "index/structure.rs"]
 mod structure;
+#[path = "index/support.rs"]
+mod support;
