@@ -57,7 +57,9 @@ fn used_by_networks(file: &File, output: &Output) -> Result<Vec<Module>, Failure
     for name in file.networks() {
         let network = file.network(&name).map_err(|e| invalid(&e, output))?;
         for node in network.nodes.iter().chain([&network.loss]) {
-            let module = file.module(&node.module.name).unwrap_or_else(|_| node.module.clone());
+            let module = file
+                .module(&node.module.name)
+                .unwrap_or_else(|_| node.module.clone());
             if modules.iter().all(|known| known.name != module.name) {
                 modules.push(module);
             }
