@@ -1,5 +1,9 @@
 //! The index core: normal forms, equality, derivatives, numbers, structure. Expressions are written in the language.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
+#[path = "index/agreement.rs"]
+mod agreement;
 #[path = "index/algebra.rs"]
 mod algebra;
 #[path = "index/derivatives.rs"]

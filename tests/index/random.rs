@@ -4,7 +4,7 @@ use hbp::expr::{Dimension, Graph, Id, Op, Rational, Shape};
 use rand::{Rng, RngExt};
 
 /// Declarations of the names that random expressions use.
-pub const NAMES: &str = "
+pub(crate) const NAMES: &str = "
 fn phi(t)
 module names(x: R[n], y: R[n], M: R[m, n]) -> z: R {
     param A: R[n, n]
@@ -14,13 +14,13 @@ module names(x: R[n], y: R[n], M: R[m, n]) -> z: R {
     z = phi(sum(x)) + sum(y) + sum(M) + sum(A) + sum(B) + sum(C) + sum(S)
 }";
 
-pub struct Maker<'g, R> {
-    pub graph: &'g mut Graph,
-    pub rng: R,
+pub(crate) struct Maker<'g, R> {
+    pub(crate) graph: &'g mut Graph,
+    pub(crate) rng: R,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     One,
     M,
     N,
@@ -90,7 +90,7 @@ impl<R: Rng> Maker<'_, R> {
     }
 
     /// A random expression.
-    pub fn expression(&mut self, rows: Side, cols: Side, depth: u32) -> Id {
+    pub(crate) fn expression(&mut self, rows: Side, cols: Side, depth: u32) -> Id {
         if depth == 0 {
             return self.leaf(rows, cols);
         }
@@ -191,7 +191,7 @@ impl<R: Rng> Maker<'_, R> {
     }
 
     /// The same value, written otherwise.
-    pub fn rewritten(&mut self, root: Id) -> Id {
+    pub(crate) fn rewritten(&mut self, root: Id) -> Id {
         let mut new = std::collections::BTreeMap::new();
         for id in self.graph.topological(&[root]) {
             let node = self.graph[id].clone();

@@ -90,7 +90,7 @@ fn residuals_have_their_form() {
         (
             "module f(x: R[n], y: R[n]) -> e: R { param W: R[m, n]; e = x'*W'*W*x + 2*y'*W'*W*y }",
             "W",
-            "2 x[i] x[j] + 4 y[i] y[j] ⊗ δ[i,j] grad(e)",
+            "x[i] x[j] + 2 y[i] y[j] ⊗ 2 δ[i,j] grad(e)",
         ),
         (
             "module f(X: R[n, k]) -> e: R { param A: R[n, n]; e = tr(X'*A*X) }",
@@ -105,7 +105,7 @@ fn residuals_have_their_form() {
         (
             "module f(X: R[n, k]) -> e: R { e = norm2(X) }",
             "X",
-            "kronecker 2",
+            "dense",
         ),
     ] {
         let (_, module) = module(text);
