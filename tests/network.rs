@@ -8,5 +8,7 @@ mod networks;
 mod numbers;
 #[path = "network/refusing.rs"]
 mod refusing;
+#[path = "network/refusing_sizes.rs"]
+mod refusing_sizes;
 #[path = "network/tools.rs"]
 mod tools;
