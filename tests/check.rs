@@ -15,7 +15,7 @@ fn file(text: &str) -> File {
 
 fn module(text: &str) -> Module {
     let file = file(text);
-    file.module(&file.modules()[0]).unwrap()
+    file.module(&file.modules()[0]).expect("defined")
 }
 
 fn report(text: &str) -> CheckReport {
@@ -177,7 +177,7 @@ fn equations() -> Equations {
         Rewriter::embedded(),
         &mut Report::default(),
     )
-    .unwrap()
+    .expect("derivable")
 }
 
 #[test]

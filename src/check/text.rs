@@ -104,9 +104,8 @@ fn number(error: Option<f64>) -> String {
 fn verdict(check: &QuantityCheck) -> &'static str {
     match (&check.index, check.indices) {
         (Verdict::Equal, _) => "equal",
-        (Verdict::Different, _) => "different",
         (Verdict::Undecided, Some(error)) if error <= TOLERANCE => "numbers",
-        (Verdict::Undecided, Some(_)) => "different",
+        (Verdict::Different, _) | (Verdict::Undecided, Some(_)) => "different",
         (Verdict::Undecided, None) => "undecided",
         (Verdict::Unreached(_), _) => "-",
     }
