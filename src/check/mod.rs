@@ -1,6 +1,6 @@
 //! Derived equations against witnesses that share nothing with the rules. Why four of them: hyper-dual numbers on the
-//! forward map judge the mathematics, central differences judge those, the index core judges the expressions
-//! themselves, and the kernels' numbers judge what is run.
+//! forward map judge the mathematics, central differences judge those, the index core derives every equation again and
+//! judges both the expressions and their numbers, and the kernels' numbers judge what is run.
 //!
 //! `point` draws values and computes every quantity in every way, `report` keeps the largest errors, `text` writes
 //! them. The sizes are small, so that the cost is bounded.
@@ -22,6 +22,7 @@ pub use index::Verdict;
 pub use report::{CheckReport, Outcome, Quantity, QuantityCheck, VariableCheck};
 pub use text::text;
 
+use index::Indexed;
 use point::{Compiled, Drawn, Point};
 
 /// How thoroughly a module is checked.
@@ -45,7 +46,7 @@ impl Default for CheckOptions {
     }
 }
 
-/// The largest relative error against hyper-dual numbers and kernels.
+/// The largest relative error against hyper-dual numbers, the index core and kernels.
 pub const TOLERANCE: f64 = 1e-8;
 
 /// The largest relative error against differences.
@@ -98,14 +99,15 @@ pub fn check_equations(
 ) -> Result<CheckReport, RunError> {
     let all_sizes = sizes::choose(&equations.module, options.points)?;
     let mut report = CheckReport::new(equations, options.seed);
-    index::judge(equations, &mut report);
+    let indexed = Indexed::new(equations);
+    indexed.judge(equations, &mut report);
     for (place, sizes) in all_sizes.iter().enumerate() {
         let compiled = Compiled::new(equations, sizes, &options.rewriter);
         if let Err(reason) = &compiled {
             report.note(format!("the kernels were not compared: {reason}"));
         }
         let seed = options.seed.wrapping_mul(1000).wrapping_add(place as u64);
-        match point(equations, sizes, seed, compiled.as_ref().ok()) {
+        match point(equations, sizes, seed, compiled.as_ref().ok(), &indexed) {
             Some(point) => report.add(sizes, &point),
             None => report.note(format!(
                 "no valid point was found at {}: every draw met a kink, or a value that does not exist",
@@ -123,6 +125,7 @@ fn point(
     sizes: &crate::expr::Sizes,
     seed: u64,
     compiled: Option<&Compiled>,
+    indexed: &Indexed,
 ) -> Option<Point> {
     let mut last = None;
     for draw in 0..DRAWS {
@@ -135,7 +138,7 @@ fn point(
         let Some(drawn) = Drawn::new(equations, sizes, seed, how) else {
             continue;
         };
-        let point = drawn.measure(equations, compiled);
+        let point = drawn.measure(equations, compiled, indexed);
         if point.differs() || !point.is_kink() {
             return Some(point);
         }

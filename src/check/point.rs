@@ -2,6 +2,7 @@
 
 use nalgebra::DMatrix;
 
+use super::index::Indexed;
 use super::report::Quantity;
 use super::{DIFFERENCE_TOLERANCE, TOLERANCE};
 use crate::backend::{Inputs, execute};
@@ -18,6 +19,12 @@ const LARGEST: f64 = 1e5;
 
 /// Smaller values are compared absolutely, as if they were this large.
 const SMALLEST: f64 = 1e-2;
+
+/// Relative changes of all values that leave what is well-conditioned as it is.
+const NUDGES: [f64; 4] = [1e-14, -1e-14, 2e-14, -2e-14];
+
+/// Errors up to this many times what a nudge makes are rounding.
+const NOISE: f64 = 10.0;
 
 /// The kernels of all quantities at some sizes.
 #[derive(Debug)]
@@ -64,6 +71,8 @@ pub(super) struct Drawn {
 pub(super) struct Errors {
     pub(super) witness: f64,
     pub(super) differences: f64,
+    /// Nothing where the index core has no value.
+    pub(super) indices: Option<f64>,
     pub(super) kernels: Option<f64>,
 }
 
@@ -71,13 +80,15 @@ pub(super) struct Errors {
 #[derive(Debug)]
 pub(super) struct Point {
     pub(super) errors: Vec<(Name, Quantity, Errors)>,
+    /// What was left out, and why.
+    pub(super) notes: Vec<String>,
 }
 
 impl Point {
     /// True when an equation or kernel is wrong here.
     pub(super) fn differs(&self) -> bool {
-        let right =
-            |e: &Errors| e.witness <= TOLERANCE && e.kernels.is_none_or(|error| error <= TOLERANCE);
+        let near = |error: Option<f64>| error.is_none_or(|error| error <= TOLERANCE);
+        let right = |e: &Errors| near(Some(e.witness)) && near(e.indices) && near(e.kernels);
         !self.errors.iter().all(|(_, _, errors)| right(errors))
     }
 
@@ -131,10 +142,17 @@ impl Drawn {
     }
 
     /// Every quantity in every way.
-    pub(super) fn measure(&self, equations: &Equations, compiled: Option<&Compiled>) -> Point {
+    pub(super) fn measure(
+        &self,
+        equations: &Equations,
+        compiled: Option<&Compiled>,
+        indexed: &Indexed,
+    ) -> Point {
         let kernels = compiled.map(|Compiled(program)| self.run(program));
         let mut errors = Vec::new();
-        for (equation, found) in equations.equations.iter().zip(&self.witnesses) {
+        let mut notes = Vec::new();
+        let pairs = equations.equations.iter().zip(&self.witnesses);
+        for (place, (equation, found)) in pairs.enumerate() {
             let v = &equation.variable;
             let differences = self.differences(equations, equation);
             for quantity in Quantity::ALL {
@@ -145,6 +163,11 @@ impl Drawn {
                     _ => f64::NAN,
                 };
                 let truth = witnessed(found, v, quantity);
+                let indices = self.indices(indexed, (place, quantity), derived.as_ref());
+                let indices = indices.unwrap_or_else(|note| {
+                    notes.push(note);
+                    None
+                });
                 let approximate = differences.as_ref().map(|d| &d[quantity as usize]);
                 errors.push((
                     v.clone(),
@@ -152,6 +175,7 @@ impl Drawn {
                     Errors {
                         witness: against(truth.as_ref()),
                         differences: against(approximate),
+                        indices,
                         kernels: kernels.as_ref().map(|kernels| {
                             let values = kernels.as_ref().and_then(|all| {
                                 let name = key(v, quantity);
@@ -163,7 +187,46 @@ impl Drawn {
                 ));
             }
         }
-        Point { errors }
+        Point { errors, notes }
+    }
+
+    /// The error against the index core's own expression, nothing where it has none; or why it says nothing here.
+    fn indices(
+        &self,
+        indexed: &Indexed,
+        (place, quantity): (usize, Quantity),
+        derived: Option<&Matrix<f64>>,
+    ) -> Result<Option<f64>, String> {
+        let value = |environment: &Environment<f64>| indexed.value(place, quantity, environment);
+        let own = match value(&self.environment) {
+            None => return Ok(None),
+            Some(Err(reason)) => {
+                return Err(format!(
+                    "an index form was not evaluated at some point: {reason}"
+                ));
+            }
+            Some(Ok(own)) => own,
+        };
+        let error = derived.map_or(f64::NAN, |derived| relative(derived, &own));
+        if error <= TOLERANCE {
+            return Ok(Some(error));
+        }
+        // A form that is multiplied out can cancel almost wholly: then it is as far from itself at values that are
+        // almost the same, and contradicts nothing.
+        let noise = NUDGES.iter().fold(0.0, |noise: f64, nudge| {
+            let mut environment = self.environment.clone();
+            for matrix in environment.samples.iter_mut().flat_map(|s| s.values_mut()) {
+                *matrix = matrix.scaled(1.0 + nudge);
+            }
+            let beside = value(&environment).and_then(Result::ok);
+            noise.max(beside.map_or(0.0, |beside| relative(&beside, &own)))
+        });
+        if error <= NOISE * noise {
+            return Err(
+                "an index form was left out at some point: it cancels too much to be exact".into(),
+            );
+        }
+        Ok(Some(error))
     }
 
     /// Gradient, Jacobian, residual and Hessian by differences of the map, and of its gradient by dual numbers: the

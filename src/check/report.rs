@@ -58,6 +58,8 @@ pub struct QuantityCheck {
     pub witness: Option<f64>,
     /// The relative error against central differences.
     pub differences: Option<f64>,
+    /// The relative error against the index core's own derivation; nothing where it has no value.
+    pub indices: Option<f64>,
     /// The relative error of the compiled kernels against the expression.
     pub kernels: Option<f64>,
     /// What the index core says.
@@ -68,7 +70,9 @@ impl QuantityCheck {
     /// True when no witness contradicts.
     pub fn agrees(&self) -> bool {
         let within = |error: Option<f64>, tolerance: f64| error.is_none_or(|e| e <= tolerance);
-        within(self.witness, TOLERANCE)
+        self.index != Verdict::Different
+            && within(self.witness, TOLERANCE)
+            && within(self.indices, TOLERANCE)
             && within(self.kernels, TOLERANCE)
             && within(self.differences, DIFFERENCE_TOLERANCE)
     }
@@ -116,6 +120,7 @@ impl CheckReport {
             quantity,
             witness: None,
             differences: None,
+            indices: None,
             kernels: None,
             index: Verdict::Undecided,
         };
@@ -167,6 +172,9 @@ impl CheckReport {
     /// Takes the errors of a point.
     pub(super) fn add(&mut self, sizes: &Sizes, point: &Point) {
         self.points.push(sizes.clone());
+        for note in &point.notes {
+            self.note(note.clone());
+        }
         for (variable, quantity, errors) in &point.errors {
             let Some(check) = self.find(variable, *quantity) else {
                 continue;
@@ -174,10 +182,12 @@ impl CheckReport {
             let Errors {
                 witness,
                 differences,
+                indices,
                 kernels,
             } = *errors;
             check.witness = worse(check.witness, Some(witness));
             check.differences = worse(check.differences, Some(differences));
+            check.indices = worse(check.indices, indices);
             check.kernels = worse(check.kernels, kernels);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::index::Verdict;
-use super::report::{CheckReport, Outcome};
+use super::report::{CheckReport, Outcome, QuantityCheck};
 use super::{DIFFERENCE_TOLERANCE, TOLERANCE};
 use crate::expr::Sizes;
 
@@ -24,7 +24,8 @@ pub fn text(report: &CheckReport) -> String {
     let _ = writeln!(
         out,
         "largest relative errors against hyper-dual numbers (at most {TOLERANCE:.0e}), central differences\n\
-         (at most {DIFFERENCE_TOLERANCE:.0e}) and compiled kernels (at most {TOLERANCE:.0e}); index: the same equation by named indices\n"
+         (at most {DIFFERENCE_TOLERANCE:.0e}), a second derivation by named indices and compiled kernels (at most {TOLERANCE:.0e});\n\
+         symbolic: whether the second derivation is equal at all sizes and values, or agrees by its numbers only\n"
     );
     let width = report
         .variables
@@ -35,7 +36,7 @@ pub fn text(report: &CheckReport) -> String {
         .max("variable".len());
     let _ = writeln!(
         out,
-        "{:width$}  quantity  hyper-dual  differences  kernels  index",
+        "{:width$}  quantity  hyper-dual  differences  indices  kernels  symbolic",
         "variable"
     );
     for variable in &report.variables {
@@ -43,13 +44,14 @@ pub fn text(report: &CheckReport) -> String {
             let mark = if check.agrees() { "" } else { "  WRONG" };
             let _ = writeln!(
                 out,
-                "{:width$}  {:8}  {:>10}  {:>11}  {:>7}  {}{mark}",
+                "{:width$}  {:8}  {:>10}  {:>11}  {:>7}  {:>7}  {}{mark}",
                 &*variable.variable,
                 check.quantity.name(),
                 number(check.witness),
                 number(check.differences),
+                number(check.indices),
                 number(check.kernels),
-                verdict(&check.index),
+                verdict(check),
             );
         }
     }
@@ -99,10 +101,12 @@ fn number(error: Option<f64>) -> String {
     }
 }
 
-fn verdict(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Equal => "equal",
-        Verdict::Undecided => "undecided",
-        Verdict::Unreached(_) => "-",
+fn verdict(check: &QuantityCheck) -> &'static str {
+    match (&check.index, check.indices) {
+        (Verdict::Equal, _) => "equal",
+        (Verdict::Undecided, Some(error)) if error <= TOLERANCE => "numbers",
+        (Verdict::Different, _) | (Verdict::Undecided, Some(_)) => "different",
+        (Verdict::Undecided, None) => "undecided",
+        (Verdict::Unreached(_), _) => "-",
     }
 }
