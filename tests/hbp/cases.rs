@@ -164,8 +164,8 @@ fn cross_blocks_agree_with_hyper_dual_numbers() {
         let mut module = equations.module.clone();
         for u in &equations.equations {
             for v in &equations.equations {
-                let of_v = (&v.variable, v);
-                let id = cross_hessian(&mut module, u, of_v, Rewriter::embedded()).unwrap();
+                let (of_u, of_v) = ((&u.variable, u), (&v.variable, v));
+                let id = cross_hessian(&mut module, of_u, of_v, Rewriter::embedded()).unwrap();
                 for (seed, sizes) in (0..).zip(&case.sizes) {
                     let environment = environment(&module, sizes, seed, Draw::Normal).unwrap();
                     let seen = witnessed(&module, &environment).unwrap();
