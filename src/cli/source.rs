@@ -36,6 +36,10 @@ pub(super) fn modules(source: &Source, output: &mut Output) -> Result<Vec<Module
         None => file.modules(),
     };
     if names.is_empty() {
+        let used = used_by_networks(&file, output)?;
+        if !used.is_empty() {
+            return Ok(used);
+        }
         return Err(Failure::bad_input(
             format!("{} defines no module", input::name(&source.file)),
             "define one, or name a built-in with --module, as in --module linear",
@@ -45,6 +49,23 @@ pub(super) fn modules(source: &Source, output: &mut Output) -> Result<Vec<Module
         .iter()
         .map(|name| file.module(name).map_err(|e| invalid(&e, output)))
         .collect()
+}
+
+/// The modules that a file's networks are made of, each once: with open sizes where they have a definition.
+fn used_by_networks(file: &File, output: &Output) -> Result<Vec<Module>, Failure> {
+    let mut modules: Vec<Module> = Vec::new();
+    for name in file.networks() {
+        let network = file.network(&name).map_err(|e| invalid(&e, output))?;
+        for node in network.nodes.iter().chain([&network.loss]) {
+            let module = file
+                .module(&node.module.name)
+                .unwrap_or_else(|_| node.module.clone());
+            if modules.iter().all(|known| known.name != module.name) {
+                modules.push(module);
+            }
+        }
+    }
+    Ok(modules)
 }
 
 /// What is wrong with a file, in its own words.

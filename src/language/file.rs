@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::builtin::ELEMENTWISE;
 use super::elaborate::{self, Seen};
 use super::network::Network;
 use super::order::{Order, order};
@@ -46,16 +47,37 @@ impl File {
             .collect()
     }
 
-    /// A module of the file, or a built-in one.
+    /// A module of the file, or a built-in one. An elementwise function of the file or built in, and `softmax`, is
+    /// a module of one vector.
     ///
     /// # Errors
     /// When there is no module of this name.
     pub fn module(&self, name: &str) -> Result<Module, Diagnostics> {
+        let is_module = self.definitions.modules.contains_key(name)
+            || prelude::definitions().is_some_and(|p| p.modules.contains_key(name));
+        let is_function = self.definitions.functions.contains_key(name)
+            || ELEMENTWISE.contains(&name)
+            || name == "softmax";
+        if !is_module && is_function {
+            return self.function_module(name);
+        }
         let own = self.definitions.modules.get(name).and_then(Option::as_ref);
         let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
         own.or_else(builtin)
             .map(|template| template.module.clone())
             .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    /// `z = name(x)` as a module.
+    fn function_module(&self, name: &str) -> Result<Module, Diagnostics> {
+        const HOST: &str = "module_of_the_function";
+        let text = format!(
+            "{}\nmodule {HOST}(x: R[n]) -> z: R[n] {{ z = {name}(x) }}\n",
+            self.source.text()
+        );
+        let mut module = super::parse(self.source.name(), &text)?.module(HOST)?;
+        module.name = name.into();
+        Ok(module)
     }
 
     /// A network of the file.

@@ -8,6 +8,7 @@ mod check;
 mod condition;
 mod enode;
 mod extract;
+mod fact;
 mod load;
 mod normalise;
 mod notation;

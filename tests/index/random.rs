@@ -4,7 +4,7 @@ use hbp::expr::{Dimension, Graph, Id, Op, Rational, Shape};
 use rand::{Rng, RngExt};
 
 /// Declarations of the names that random expressions use.
-pub const NAMES: &str = "
+pub(crate) const NAMES: &str = "
 fn phi(t)
 module names(x: R[n], y: R[n], M: R[m, n]) -> z: R {
     param A: R[n, n]
@@ -14,13 +14,13 @@ module names(x: R[n], y: R[n], M: R[m, n]) -> z: R {
     z = phi(sum(x)) + sum(y) + sum(M) + sum(A) + sum(B) + sum(C) + sum(S)
 }";
 
-pub struct Maker<'g, R> {
-    pub graph: &'g mut Graph,
-    pub rng: R,
+pub(crate) struct Maker<'g, R> {
+    pub(crate) graph: &'g mut Graph,
+    pub(crate) rng: R,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     One,
     M,
     N,
@@ -90,19 +90,25 @@ impl<R: Rng> Maker<'_, R> {
     }
 
     /// A random expression.
-    pub fn expression(&mut self, rows: Side, cols: Side, depth: u32) -> Id {
+    pub(crate) fn expression(&mut self, rows: Side, cols: Side, depth: u32) -> Id {
         if depth == 0 {
             return self.leaf(rows, cols);
         }
         let d = depth - 1;
         match self.rng.random_range(0..16) {
             0 | 1 => {
-                let (a, b) = (self.expression(rows, cols, d), self.expression(rows, cols, d));
+                let (a, b) = (
+                    self.expression(rows, cols, d),
+                    self.expression(rows, cols, d),
+                );
                 self.node(Op::Add, &[a, b])
             }
             2 | 3 => {
                 let inner = [Side::N, Side::M][self.rng.random_range(0..2)];
-                let (a, b) = (self.expression(rows, inner, d), self.expression(inner, cols, d));
+                let (a, b) = (
+                    self.expression(rows, inner, d),
+                    self.expression(inner, cols, d),
+                );
                 self.product(a, b)
             }
             4 => {
@@ -110,7 +116,10 @@ impl<R: Rng> Maker<'_, R> {
                 self.node(Op::Transpose, &[a])
             }
             5 if rows != Side::One || cols != Side::One => {
-                let (a, b) = (self.expression(rows, cols, d), self.expression(rows, cols, d));
+                let (a, b) = (
+                    self.expression(rows, cols, d),
+                    self.expression(rows, cols, d),
+                );
                 self.node(Op::Hadamard, &[a, b])
             }
             6 => {
@@ -120,7 +129,9 @@ impl<R: Rng> Maker<'_, R> {
             }
             7 | 8 => {
                 let names = ["exp", "sigmoid", "tanh", "phi", "softplus", "sin"];
-                let function = self.graph.function(names[self.rng.random_range(0..names.len())], 0);
+                let function = self
+                    .graph
+                    .function(names[self.rng.random_range(0..names.len())], 0);
                 let a = self.expression(rows, cols, d.min(1));
                 let small = self.number(1, 4);
                 let a = self.node(Op::Scale, &[small, a]);
@@ -153,11 +164,17 @@ impl<R: Rng> Maker<'_, R> {
             }
             13 if rows != Side::One && cols != Side::One => {
                 // (B' ⊗ A) vec X, reshaped
-                let (a, b) = (self.expression(rows, rows, d.min(1)), self.expression(cols, cols, d.min(1)));
+                let (a, b) = (
+                    self.expression(rows, rows, d.min(1)),
+                    self.expression(cols, cols, d.min(1)),
+                );
                 let x = self.expression(rows, cols, d);
                 let (v, k) = (self.node(Op::Vec, &[x]), self.node(Op::Kronecker, &[b, a]));
                 let product = self.node(Op::Multiply, &[k, v]);
-                let (m, n) = (self.graph.dimension(rows.dimension()), self.graph.dimension(cols.dimension()));
+                let (m, n) = (
+                    self.graph.dimension(rows.dimension()),
+                    self.graph.dimension(cols.dimension()),
+                );
                 self.node(Op::Reshape, &[product, m, n])
             }
             14 if cols == Side::One && rows != Side::One => {
@@ -174,7 +191,7 @@ impl<R: Rng> Maker<'_, R> {
     }
 
     /// The same value, written otherwise.
-    pub fn rewritten(&mut self, root: Id) -> Id {
+    pub(crate) fn rewritten(&mut self, root: Id) -> Id {
         let mut new = std::collections::BTreeMap::new();
         for id in self.graph.topological(&[root]) {
             let node = self.graph[id].clone();
@@ -194,7 +211,11 @@ impl<R: Rng> Maker<'_, R> {
                     // tr(A B) = tr(B A)
                     let inner = self.graph[children[0]].clone();
                     let turned = self.product(inner.children[1], inner.children[0]);
-                    if self.graph.shape(turned).is_scalar() { turned } else { self.node(Op::Trace, &[turned]) }
+                    if self.graph.shape(turned).is_scalar() {
+                        turned
+                    } else {
+                        self.node(Op::Trace, &[turned])
+                    }
                 }
                 Op::Kronecker if chance => {
                     // A ⊗ B = (A ⊗ I)(I ⊗ B)
@@ -202,7 +223,10 @@ impl<R: Rng> Maker<'_, R> {
                     let (p, q) = (self.graph.shape(b).rows, self.graph.shape(a).cols);
                     let (p, q) = (self.graph.dimension(p), self.graph.dimension(q));
                     let (p, q) = (self.node(Op::Eye, &[p]), self.node(Op::Eye, &[q]));
-                    let (left, right) = (self.node(Op::Kronecker, &[a, p]), self.node(Op::Kronecker, &[q, b]));
+                    let (left, right) = (
+                        self.node(Op::Kronecker, &[a, p]),
+                        self.node(Op::Kronecker, &[q, b]),
+                    );
                     self.node(Op::Multiply, &[left, right])
                 }
                 Op::Inverse if chance => {
@@ -247,7 +271,10 @@ impl<R: Rng> Maker<'_, R> {
             }
             // A B = (B' A')'
             _ => {
-                let (a, b) = (self.node(Op::Transpose, &[a]), self.node(Op::Transpose, &[b]));
+                let (a, b) = (
+                    self.node(Op::Transpose, &[a]),
+                    self.node(Op::Transpose, &[b]),
+                );
                 let turned = self.product(b, a);
                 self.node(Op::Transpose, &[turned])
             }

@@ -6,8 +6,15 @@ use hbp::calculus::index::{Derivation, Upstream, derive};
 use hbp::expr::{Facts, Id, Module, Role, Shape, Variable};
 use hbp::language::{Query, parse, parse_expression};
 
+/// The last module of a text.
+pub(crate) fn declared(text: &str) -> Module {
+    let file = parse("test.hbp", text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
+    let name = file.modules().last().expect("a module").clone();
+    file.module(&name).expect("the module")
+}
+
 /// A module with `grad(out)` and `hess(out)` declared, and its file.
-pub fn module(text: &str) -> (hbp::language::File, Module) {
+pub(crate) fn module(text: &str) -> (hbp::language::File, Module) {
     let file = parse("test.hbp", text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
     let name = file.modules().last().expect("a module").clone();
     let mut module = file.module(&name).expect("the module");
@@ -31,7 +38,7 @@ pub fn module(text: &str) -> (hbp::language::File, Module) {
 }
 
 /// An expression over a module's names.
-pub fn expression(file: &hbp::language::File, module: &mut Module, text: &str) -> Id {
+pub(crate) fn expression(file: &hbp::language::File, module: &mut Module, text: &str) -> Id {
     parse_expression(
         file,
         module,
@@ -51,14 +58,14 @@ pub fn expression(file: &hbp::language::File, module: &mut Module, text: &str) -
 }
 
 /// A module of declarations, for expressions over them.
-pub fn names(declarations: &str) -> (hbp::language::File, Module) {
+pub(crate) fn names(declarations: &str) -> (hbp::language::File, Module) {
     module(&format!(
         "{declarations}\nmodule nothing(unit: R) -> z: R {{ z = unit }}"
     ))
 }
 
 /// The equations of a module for one variable.
-pub fn equations(module: &Module, variable: &str) -> Derivation {
+pub(crate) fn equations(module: &Module, variable: &str) -> Derivation {
     derive(
         &module.graph,
         module.output.1,

@@ -22,19 +22,25 @@ impl IndexExpression {
     /// The expression in matrix notation, if there is one: subscripts are single indices, and at most two matrices
     /// share a summed one. The graph must declare its variables.
     pub fn to_graph(&self, graph: &mut Graph) -> Option<Id> {
-        let (row, col) = (single(&self.tensor.row)?, single(&self.tensor.col)?);
+        let (row, col) = (
+            single(&self.tensor.row).ok()?,
+            single(&self.tensor.col).ok()?,
+        );
         Writer { graph }.sum(&self.tensor.terms, row, col)
     }
 }
 
 /// A subscript that is one index, or none.
-fn single(slot: &[Index]) -> Option<Option<&Index>> {
+fn single(slot: &[Index]) -> Result<Option<&Index>, Compound> {
     match slot {
-        [] => Some(None),
-        [one] => Some(Some(one)),
-        _ => None,
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => Err(Compound),
     }
 }
+
+/// A subscript of several indices.
+struct Compound;
 
 fn extent(index: Option<&Index>) -> Dimension {
     index.map_or_else(Dimension::one, |i| i.size.clone())
@@ -270,7 +276,8 @@ impl Writer<'_> {
             .slots
             .iter()
             .map(|s: &Slot| single(s))
-            .collect::<Option<_>>()?;
+            .collect::<Result<_, Compound>>()
+            .ok()?;
         let mut piece = self.base(factor, &slots)?;
         if !factor.power.is_one() {
             let power = self.graph.number(number(factor.power));

@@ -11,9 +11,11 @@ use super::term::{Factor, Index, Kind, Slot, Symbol, Term};
 use crate::expr::{Dimension, Graph, Id, Name, Rational};
 
 /// How many terms one expression may have.
-pub(super) const TERMS: usize = 20_000;
+pub(super) const TERMS: usize = 5_000;
+/// How many factors one term may have.
+pub(super) const FACTORS: usize = 64;
 /// How many rewriting steps one computation may take.
-pub(super) const STEPS: usize = 100_000;
+pub(super) const STEPS: usize = 60_000;
 /// How deep functions may nest.
 pub(super) const DEPTH: usize = 60;
 
@@ -88,7 +90,22 @@ impl<'g> Core<'g> {
 
     /// Counts a step.
     pub(super) fn tick(&mut self) -> Outcome<()> {
-        self.steps += 1;
+        self.spend(1)
+    }
+
+    /// Counts the work of naming terms: it grows with the square of their length.
+    pub(super) fn spend_on(&mut self, terms: &[Term]) -> Outcome<()> {
+        self.spend(
+            terms
+                .iter()
+                .map(|t| 1 + t.factors.len() * t.factors.len() / 16)
+                .sum(),
+        )
+    }
+
+    /// Counts steps.
+    pub(super) fn spend(&mut self, steps: usize) -> Outcome<()> {
+        self.steps += steps;
         // Index numbers stay below those of bound indices in canonical terms.
         if self.steps > STEPS || self.next > super::term::BOUND / 2 {
             return Err(IndexError::Limit {
@@ -211,9 +228,11 @@ impl<'g> Core<'g> {
             };
             if a.size == b.size {
                 if front {
-                    (l.pop_front(), r.pop_front());
+                    l.pop_front();
+                    r.pop_front();
                 } else {
-                    (l.pop_back(), r.pop_back());
+                    l.pop_back();
+                    r.pop_back();
                 }
                 if a.id != b.id {
                     agreement.pairs.push((a, b));

@@ -80,7 +80,7 @@ pub fn derive(
     })
 }
 
-/// The block ℋ(u, v) = D z(u)' ℋz D z(v) + D_v [D z(u)' δz] of two variables.
+/// The block ℋ(u, v) = D z(u)' ℋz D z(v) + R of two variables, R the Jacobian of D z(u)' δz with respect to v.
 ///
 /// # Errors
 /// When an operation has no index form or no derivative, or a limit is reached.

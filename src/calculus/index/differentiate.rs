@@ -10,7 +10,11 @@ use super::functions::integer;
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
 use crate::expr::{Function, Name, Rational};
 
-impl Core<'_> {
+/// What a factor is replaced by, or nothing to look inside it.
+pub(super) type Replacement<'g, 'f> =
+    dyn FnMut(&mut Core<'g>, &Factor) -> Outcome<Option<Vec<Term>>> + 'f;
+
+impl<'g> Core<'g> {
     /// The derivative of the terms with respect to the entry at (`row`, `col`) of the variable.
     pub(super) fn derivative(
         &mut self,
@@ -216,7 +220,7 @@ impl Core<'_> {
     pub(super) fn replace(
         &mut self,
         terms: &[Term],
-        by: &mut dyn FnMut(&mut Self, &Factor) -> Outcome<Option<Vec<Term>>>,
+        by: &mut Replacement<'g, '_>,
     ) -> Outcome<Vec<Term>> {
         let mut total = Vec::new();
         for term in terms {
@@ -235,11 +239,7 @@ impl Core<'_> {
         self.simplify(total)
     }
 
-    fn replace_in(
-        &mut self,
-        factor: &Factor,
-        by: &mut dyn FnMut(&mut Self, &Factor) -> Outcome<Option<Vec<Term>>>,
-    ) -> Outcome<Vec<Term>> {
+    fn replace_in(&mut self, factor: &Factor, by: &mut Replacement<'g, '_>) -> Outcome<Vec<Term>> {
         if let Some(new) = by(self, factor)? {
             return Ok(new);
         }

@@ -15,7 +15,7 @@ const PLACEHOLDER: &str = "\u{b7}";
 
 pub(super) type Bodies<'a> = &'a [Vec<Term>];
 
-impl<'g> Core<'g> {
+impl Core<'_> {
     /// An elementwise function, differentiated `order` times, of every entry.
     pub(super) fn apply(&mut self, name: &Name, order: u32, t: &[Term]) -> Outcome<Vec<Term>> {
         let defined = match self.graph.functions().get(name) {
@@ -94,7 +94,7 @@ impl<'g> Core<'g> {
             }
             "gelu" => {
                 // t (1 + erf(t / √2)) / 2
-                let root = self.number_power(&integer(2), -half)?;
+                let root = Self::number_power(&integer(2), -half)?;
                 let inner = self.times(t, &[root])?;
                 let erf = self.builtin(&"erf".into(), &inner)?;
                 let sum = self.sum([one.to_vec(), erf])?;

@@ -8,10 +8,11 @@ use super::error::{IndexError, Outcome};
 use super::term::{BOUND, Factor, Index, Power, Slot, Term};
 
 /// How many complete labellings of one component are compared.
-const LEAVES: usize = 5040;
+const LEAVES: usize = 720;
 
-/// Renames the bound indices and sorts the factors, so that terms that differ in names only become the same.
-pub(super) fn canonical(term: Term) -> Outcome<Term> {
+/// Renames the bound indices and sorts the factors, so that terms that differ in names only become the same. Counts
+/// its steps in `work`.
+pub(super) fn canonical(term: Term, work: &mut usize) -> Outcome<Term> {
     let Term {
         factors,
         bound,
@@ -22,7 +23,7 @@ pub(super) fn canonical(term: Term) -> Outcome<Term> {
     free.sort_unstable();
     let mut labelled = Vec::with_capacity(parts.len());
     for (factors, bound) in parts {
-        labelled.push(label(factors, &bound)?);
+        labelled.push(label(factors, &bound, work)?);
     }
     labelled.sort_unstable();
     let mut bound = Vec::new();
@@ -100,13 +101,14 @@ struct Search<'a> {
     homes: Vec<Vec<usize>>,
     best: Option<(Vec<Signature>, Vec<usize>)>,
     leaves: usize,
+    touches: usize,
 }
 
-fn label(mut factors: Vec<Factor>, bound: &[Index]) -> Outcome<Component> {
+fn label(mut factors: Vec<Factor>, bound: &[Index], work: &mut usize) -> Outcome<Component> {
     let order = if let [_] = bound {
         vec![0]
     } else {
-        search(&factors, bound)?
+        search(&factors, bound, work)?
     };
     let names: BTreeMap<u32, Index> = bound
         .iter()
@@ -136,7 +138,7 @@ fn label(mut factors: Vec<Factor>, bound: &[Index]) -> Outcome<Component> {
     Ok((factors, own))
 }
 
-fn search(factors: &[Factor], bound: &[Index]) -> Outcome<Vec<usize>> {
+fn search(factors: &[Factor], bound: &[Index], work: &mut usize) -> Outcome<Vec<usize>> {
     let mut heads: Vec<_> = factors.iter().map(|f| &f.head).collect();
     heads.sort_unstable();
     heads.dedup();
@@ -166,9 +168,13 @@ fn search(factors: &[Factor], bound: &[Index]) -> Outcome<Vec<usize>> {
         homes,
         best: None,
         leaves: 0,
+        touches: 0,
     };
     let sizes: Vec<_> = bound.iter().map(|b| &b.size).collect();
-    search.descend(rank(&sizes))?;
+    let searched = search.descend(rank(&sizes));
+    // A step is about what naming a term of a dozen subscripts takes.
+    *work += search.touches / 32;
+    searched?;
     Ok(search.best.map(|(_, order)| order).unwrap_or_default())
 }
 
@@ -185,7 +191,7 @@ fn rank<T: Ord>(values: &[T]) -> Vec<usize> {
 }
 
 impl Search<'_> {
-    fn signature(&self, factor: &Coded, colours: &[usize], marked: Option<usize>) -> Signature {
+    fn signature(factor: &Coded, colours: &[usize], marked: Option<usize>) -> Signature {
         let encode = |slots: &Vec<Vec<u32>>| {
             let mut flat = Vec::new();
             for slot in slots {
@@ -209,14 +215,15 @@ impl Search<'_> {
     }
 
     /// Splits colour classes by what their members touch, until nothing changes.
-    fn refine(&self, mut colours: Vec<usize>) -> Vec<usize> {
+    fn refine(&mut self, mut colours: Vec<usize>) -> Vec<usize> {
         let mut classes = count(&colours);
         loop {
+            self.touches += self.homes.iter().map(Vec::len).sum::<usize>();
             let seen: Vec<(usize, Vec<Signature>)> = (0..colours.len())
                 .map(|k| {
                     let mut marks: Vec<Signature> = self.homes[k]
                         .iter()
-                        .map(|&f| self.signature(&self.factors[f], &colours, Some(k)))
+                        .map(|&f| Self::signature(&self.factors[f], &colours, Some(k)))
                         .collect();
                     marks.sort_unstable();
                     (colours[k], marks)
@@ -266,7 +273,7 @@ impl Search<'_> {
         let mut all: Vec<Signature> = self
             .factors
             .iter()
-            .map(|f| self.signature(f, colours, None))
+            .map(|f| Self::signature(f, colours, None))
             .collect();
         all.sort_unstable();
         all
@@ -294,6 +301,8 @@ fn count(colours: &[usize]) -> usize {
 
 fn first_shared(colours: &[usize]) -> Option<usize> {
     let mut sizes = vec![0usize; count(colours)];
-    colours.iter().for_each(|&c| sizes[c] += 1);
+    for &c in colours {
+        sizes[c] += 1;
+    }
     sizes.iter().position(|&n| n > 1)
 }

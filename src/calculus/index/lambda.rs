@@ -104,7 +104,9 @@ impl Core<'_> {
             places.remove(second);
             at = 0;
         }
-        let (order, bodies, symmetries) = arrange(&bodies, &places)?;
+        let mut work = 0;
+        let (order, bodies, symmetries) = arrange(&bodies, &places, &mut work)?;
+        self.spend(work)?;
         let lambda = Lambda {
             params: order.iter().map(|&k| places[k].0.size.clone()).collect(),
             bodies,
@@ -117,13 +119,18 @@ impl Core<'_> {
     pub(super) fn close_matrix(&mut self, tensor: Tensor) -> Outcome<(Matrix, bool, bool)> {
         let tensor = self.settle(tensor)?;
         let tensor = self.fuse_free(tensor);
-        let closed = number_matrix(&tensor)?;
+        let mut work = 0;
+        let closed = number_matrix(&tensor, &mut work)?;
         let Tensor { row, col, terms } = tensor;
-        let transposed = number_matrix(&Tensor {
-            row: col,
-            col: row,
-            terms,
-        })?;
+        let transposed = number_matrix(
+            &Tensor {
+                row: col,
+                col: row,
+                terms,
+            },
+            &mut work,
+        )?;
+        self.spend(work)?;
         let symmetric = closed == transposed;
         let flip = transposed < closed;
         Ok((if flip { transposed } else { closed }, flip, symmetric))
@@ -197,8 +204,8 @@ pub(super) fn free_indices(bodies: &[Vec<Term>]) -> Vec<Index> {
     free
 }
 
-/// Terms with the free indices numbered by their places in `order`, in canonical form.
-fn number(terms: &[Term], order: &[u32]) -> Outcome<Vec<Term>> {
+/// Terms with the free indices numbered by their places in `order`, in canonical form. Counts its steps in `work`.
+fn number(terms: &[Term], order: &[u32], work: &mut usize) -> Outcome<Vec<Term>> {
     let rename = |i: &Index| {
         let place = order
             .iter()
@@ -220,19 +227,19 @@ fn number(terms: &[Term], order: &[u32]) -> Outcome<Vec<Term>> {
             }
             term.bound = term.bound.iter().map(rename).collect();
             contract_atoms(&mut term);
-            canonical(term)
+            canonical(term, work)
         })
         .collect::<Outcome<Vec<Term>>>()?;
     numbered.sort_unstable();
     Ok(numbered)
 }
 
-fn number_matrix(tensor: &Tensor) -> Outcome<Matrix> {
+fn number_matrix(tensor: &Tensor, work: &mut usize) -> Outcome<Matrix> {
     let free = tensor.free();
     let order: Vec<u32> = free.iter().map(|i| i.id).collect();
     let lambda = Lambda {
         params: free.into_iter().map(|i| i.size).collect(),
-        bodies: vec![number(&tensor.terms, &order)?],
+        bodies: vec![number(&tensor.terms, &order, work)?],
         symmetries: Vec::new(),
     };
     Ok(Matrix {
@@ -243,7 +250,7 @@ fn number_matrix(tensor: &Tensor) -> Outcome<Matrix> {
 
 /// Numbers the free indices of a tensor by their places, row first.
 pub(super) fn number_tensor(tensor: &Tensor) -> Outcome<Tensor> {
-    let matrix = number_matrix(tensor)?;
+    let matrix = number_matrix(tensor, &mut 0)?;
     let ids = 0u32..;
     let mut free: Vec<Index> = ids
         .zip(matrix.lambda.params)
@@ -261,10 +268,20 @@ pub(super) fn number_tensor(tensor: &Tensor) -> Outcome<Tensor> {
 /// The order of the parameters, the bodies in it, and the orders that lead to the same bodies.
 type Arrangement = (Vec<usize>, Vec<Vec<Term>>, Vec<Vec<u8>>);
 
-fn arrange(bodies: &[Vec<Term>], places: &[(Index, Slot)]) -> Outcome<Arrangement> {
-    let in_order = |order: &[usize]| -> Outcome<Vec<Vec<Term>>> {
+fn arrange(
+    bodies: &[Vec<Term>],
+    places: &[(Index, Slot)],
+    work: &mut usize,
+) -> Outcome<Arrangement> {
+    let mut in_order = |order: &[usize]| -> Outcome<Vec<Vec<Term>>> {
         let ids: Vec<u32> = order.iter().map(|&k| places[k].0.id).collect();
-        bodies.iter().map(|body| number(body, &ids)).collect()
+        bodies
+            .iter()
+            .map(|body| {
+                *work += body.len();
+                number(body, &ids, work)
+            })
+            .collect()
     };
     if places.len() <= 1 {
         let order: Vec<usize> = (0..places.len()).collect();

@@ -60,7 +60,17 @@ impl Core<'_> {
                     terms,
                 })
             }
-            Op::Reshape => self.reshape(child(0), &shape),
+            _ => self.lower_algebra(id),
+        }
+    }
+
+    /// Products, sums and rearrangements.
+    fn lower_algebra(&mut self, id: Id) -> Outcome<Tensor> {
+        let graph = self.graph;
+        let node = &graph[id];
+        let child = |k: usize| node.children[k];
+        match &node.op {
+            Op::Reshape => self.reshape(child(0), &graph.shape(id)),
             Op::Add => {
                 let mut total = self.lower(child(0))?;
                 for k in 1..node.children.len() {
@@ -118,6 +128,16 @@ impl Core<'_> {
                     terms,
                 })
             }
+            _ => self.lower_function(id),
+        }
+    }
+
+    /// Reductions and functions.
+    fn lower_function(&mut self, id: Id) -> Outcome<Tensor> {
+        let graph = self.graph;
+        let node = &graph[id];
+        let child = |k: usize| node.children[k];
+        match &node.op {
             Op::Trace => {
                 let a = self.lower(child(0))?;
                 let diagonal = self.diagonal(a);
@@ -258,7 +278,7 @@ impl Core<'_> {
 
     fn lower_power(&mut self, base: Id, by: Id) -> Outcome<Tensor> {
         let e = self.lower(by)?;
-        if let [] = e.terms.as_slice() {
+        if e.terms.is_empty() {
             return self.raise(base, Power::zero());
         }
         if let [only] = e.terms.as_slice()

@@ -201,7 +201,7 @@ pub(super) fn take<'s>(slot: &'s [Index], i: &Index) -> Option<(Slot, &'s [Index
     for k in 1..=slot.len() {
         size = size.times(&slot[k - 1].size);
         if size == i.size {
-            return Some((Slot::from_iter(slot[..k].iter().cloned()), &slot[k..]));
+            return Some((slot[..k].iter().cloned().collect(), &slot[k..]));
         }
     }
     None

@@ -66,7 +66,7 @@ impl Core<'_> {
             return Ok(on_diagonal(vector));
         }
         let number = numeric_content(&a.terms, false);
-        let closed = |f: &Factor| f.slots.iter().all(|s| s.is_empty());
+        let closed = |f: &Factor| f.indices().next().is_none();
         let (common, rest) = self.common(&a.terms, number, closed)?;
         let share = self.power(&[common], -Power::one())?;
         let (row_size, col_size) = (range(&a.row), range(&a.col));

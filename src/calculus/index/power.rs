@@ -60,7 +60,7 @@ impl Core<'_> {
         if q.is_negative() && free.iter().any(|f| f.head.kind == Kind::Delta) {
             return Err(IndexError::Undefined("a negative power of zero".into()));
         }
-        let mut result = self.number_power(&term.coefficient.abs(), q)?;
+        let mut result = Self::number_power(&term.coefficient.abs(), q)?;
         let mut kept = Term::number(Rational::one());
         let mut sums = Vec::new();
         if term.coefficient.is_negative() {
@@ -221,7 +221,7 @@ impl Core<'_> {
     }
 
     /// A positive number to a power: whole where it can be, primes under roots where not.
-    pub(super) fn number_power(&mut self, c: &Rational, q: Power) -> Outcome<Term> {
+    pub(super) fn number_power(c: &Rational, q: Power) -> Outcome<Term> {
         let mut result = Term::number(Rational::one());
         if q.is_integer() {
             let exponent = i32::try_from(q.to_integer())

@@ -113,7 +113,7 @@ impl Core<'_> {
         Ok(Some(result))
     }
 
-    /// Σ_q M[p,q] M⁻¹[q,s] = δ[p,s] with M's largest term found in the term; `left` is for Σ_q M⁻¹[s,q] M[q,p].
+    /// `Σ_q M[p,q] M⁻¹[q,s] = δ[p,s]` with M's largest term found in the term; `left` is for `Σ_q M⁻¹[s,q] M[q,p]`.
     fn reduce_inverse(&mut self, term: &Term, at: usize, left: bool) -> Outcome<Option<Vec<Term>>> {
         let factor = &term.factors[at];
         let Some(matrix) = factor.head.kind.matrix().cloned() else {
@@ -184,7 +184,7 @@ impl Core<'_> {
             }
             other.bound.extend(meets.iter().cloned());
             let mut slots = factor.slots.clone();
-            slots[near] = meets.clone();
+            slots[near].clone_from(meets);
             other.factors.push(Factor {
                 slots,
                 ..factor.clone()
@@ -196,7 +196,7 @@ impl Core<'_> {
     }
 }
 
-/// Σ_k y[k] = 1 when k stands nowhere else.
+/// `Σ_k y[k] = 1` when k stands nowhere else.
 fn sums_to_one(term: &Term, at: usize) -> Option<Vec<Term>> {
     let factor = &term.factors[at];
     let ids: Vec<u32> = factor.indices().map(|i| i.id).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use num_traits::{CheckedAdd, One, Signed, Zero};
 
-use super::core::{Core, TERMS, Tensor, delta, size};
+use super::core::{Core, FACTORS, TERMS, Tensor, delta, size};
 use super::error::{IndexError, Outcome};
 use super::label::canonical;
 use super::term::{Factor, Index, Kind, Power, Slot, Term};
@@ -16,8 +16,9 @@ impl Core<'_> {
     pub(super) fn simplify(&mut self, terms: Vec<Term>) -> Outcome<Vec<Term>> {
         let mut work = terms;
         let mut done: BTreeMap<(Vec<Factor>, Vec<Index>), Rational> = BTreeMap::new();
+        let mut naming = 0;
         while let Some(term) = work.pop() {
-            self.tick()?;
+            self.spend_on(std::slice::from_ref(&term))?;
             if term.coefficient.is_zero() {
                 continue;
             }
@@ -27,7 +28,8 @@ impl Core<'_> {
                         factors,
                         bound,
                         coefficient,
-                    } = canonical(term)?;
+                    } = canonical(term, &mut naming)?;
+                    self.spend(std::mem::take(&mut naming))?;
                     *done.entry((factors, bound)).or_insert_with(Rational::zero) += coefficient;
                 }
                 Step::Replace(terms) => work.extend(terms),
@@ -80,6 +82,12 @@ impl Core<'_> {
     }
 
     fn step(&mut self, mut term: Term) -> Outcome<Step> {
+        if term.factors.len() > FACTORS {
+            return Err(IndexError::Limit {
+                what: "factors in one term",
+                limit: FACTORS,
+            });
+        }
         self.contract(&mut term)?;
         if let Some(terms) = self.rebuild_repeated(&term)? {
             return Ok(Step::Replace(terms));
@@ -236,7 +244,7 @@ enum Step {
 pub(super) fn add(a: Power, b: Power) -> Outcome<Power> {
     a.checked_add(&b).ok_or(IndexError::Limit {
         what: "in an exponent",
-        limit: i64::MAX as usize,
+        limit: 1 << 20,
     })
 }
 

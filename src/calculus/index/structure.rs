@@ -208,7 +208,7 @@ fn apart(term: &Term, pairs: &[(Index, Index)], at: usize) -> Option<(Term, Term
     }
     // Names by place, so that equal parts of different terms are one.
     Some((
-        super::label::canonical(left).ok()?,
-        super::label::canonical(right).ok()?,
+        super::label::canonical(left, &mut 0).ok()?,
+        super::label::canonical(right, &mut 0).ok()?,
     ))
 }

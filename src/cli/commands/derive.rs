@@ -9,7 +9,7 @@ use crate::cli::source;
 use crate::expr::Module;
 use crate::hbp::{DeriveError, Equations, Request, derive};
 use crate::report::{self, Setting, TooLong};
-use crate::rewrite::{Report, Rewriter, Style};
+use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// Derives and prints.
 pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
@@ -82,6 +82,13 @@ fn failed(module: &Module, error: &DeriveError) -> Failure {
         DeriveError::UnknownVariable { .. } => Failure::bad_input(
             message,
             "--wrt takes inputs and parameters; with several modules in the file, choose one with --module",
+        ),
+        DeriveError::Rewrite {
+            source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
+            ..
+        } => Failure::limit(
+            message,
+            "split the module in several, and compose them in a network",
         ),
         DeriveError::Rewrite { .. } => Failure::bad_input(
             message,
