@@ -95,22 +95,29 @@ impl<'a> Extraction<'a> {
             .is_none_or(|c| c.weight >= FORBIDDEN)
     }
 
-    /// The operator J or V left over in the best form of a class, and the operation it could not pass.
-    pub(crate) fn left_over(&self, class: egg::Id) -> Option<egg::Id> {
+    /// The operands that J and V could not pass, the most telling first: those on which no rule fired at all, then the
+    /// one in the best form of the class.
+    pub(crate) fn left_over(&self, class: egg::Id) -> Vec<egg::Id> {
+        let is_operator = |node: &ENode| matches!(node.op, Op::Jacobian | Op::Backpropagate);
         let mut stack = vec![self.egraph.find(class)];
         let mut seen = BTreeSet::new();
-        let mut found = None;
+        let (mut stuck, mut best) = (Vec::new(), None);
         while let Some(id) = stack.pop() {
-            if !seen.insert(id) {
+            if !seen.insert(id) || !self.is_forbidden(id) {
                 continue;
             }
-            let choice = self.choices.get(&id)?;
-            if matches!(choice.node.op, Op::Jacobian | Op::Backpropagate) {
-                found = Some(self.egraph.find(choice.node.children[0]));
+            let nodes = &self.egraph[id].nodes;
+            let operators = nodes.iter().filter(|node| is_operator(node));
+            let operands = operators.map(|node| self.egraph.find(node.children[0]));
+            if nodes.iter().all(is_operator) {
+                stuck.extend(operands);
+            } else {
+                best = operands.last().or(best);
             }
-            stack.extend(choice.node.children().iter().map(|c| self.egraph.find(*c)));
+            let children = nodes.iter().flat_map(|node| node.children.iter());
+            stack.extend(children.map(|child| self.egraph.find(*child)));
         }
-        found
+        stuck.into_iter().chain(best).collect()
     }
 
     /// The best form of a class as a term.
@@ -166,8 +173,8 @@ impl<'a> Extraction<'a> {
         }
         if node.op == Op::Congruence {
             let inner = &self.egraph[node.children[1]].data;
-            // Around a scalar it is an outer product.
-            if inner.shape().is_some_and(|s| s.is_scalar()) {
+            // Around a scalar it is an outer product, around the identity a Gram matrix.
+            if inner.identity || inner.shape().is_some_and(|s| s.is_scalar()) {
                 weight += children[0].weight + 4;
             }
         }

@@ -260,24 +260,18 @@ impl Job<'_> {
         classes: &HashMap<Id, egg::Id>,
         egraph: &Egraph,
     ) -> RewriteError {
-        let operand = extraction.left_over(class);
-        let mut nodes: Vec<Id> = classes
-            .iter()
-            .filter(|(_, c)| operand.is_some_and(|o| egraph.find(**c) == o))
-            .map(|(id, _)| *id)
-            .collect();
-        nodes.sort_unstable();
-        match nodes.first() {
+        let node_of = |operand: &egg::Id| {
+            let nodes = classes.iter().filter(|(_, c)| egraph.find(**c) == *operand);
+            nodes.map(|(id, _)| *id).min()
+        };
+        match extraction.left_over(class).iter().find_map(node_of) {
             Some(node) => {
-                let operation = graph[*node]
+                let operation = graph[node]
                     .op
                     .head()
                     .map_or("?", |(name, _)| name)
                     .to_owned();
-                RewriteError::NoRule {
-                    operation,
-                    node: *node,
-                }
+                RewriteError::NoRule { operation, node }
             }
             None => RewriteError::TooLarge {
                 limit: self.phase.limits().1,

@@ -87,6 +87,7 @@ const MODULES: &[(&str, &str)] = &[
         "(mul (diag (apply phi a)) (mul W (diag x)))",
     ),
     ("X: n n, v*: n", "(mul (inv X) v)"),
+    ("X: n k, S~: n n", "(mul X (mul (t X) (mul S X)))"),
     ("x: n, y: n", "(mul x (t y))"),
     ("x: n, y: m", "(kron x y)"),
     ("x: n, A*: m m", "(kron (diag x) A)"),
