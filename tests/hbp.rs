@@ -1,5 +1,11 @@
 //! Derived equations: as they must be printed, and against hyper-dual numbers.
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    clippy::format_collect,
+    clippy::single_match_else,
+    reason = "a helper of tests fails as a test does, and is short"
+)]
 
 #[path = "hbp/cases.rs"]
 mod cases;

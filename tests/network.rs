@@ -1,4 +1,11 @@
 //! Modules and networks on real numbers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    clippy::needless_for_each,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a helper of tests fails as a test does, and is short"
+)]
 
 #[path = "network/modules.rs"]
 mod modules;

@@ -108,11 +108,11 @@ impl<'a> Extraction<'a> {
             }
             let nodes = &self.egraph[id].nodes;
             let operators = nodes.iter().filter(|node| is_operator(node));
-            let operands = operators.map(|node| self.egraph.find(node.children[0]));
+            let mut operands = operators.map(|node| self.egraph.find(node.children[0]));
             if nodes.iter().all(is_operator) {
                 stuck.extend(operands);
             } else {
-                best = operands.last().or(best);
+                best = operands.next_back().or(best);
             }
             let children = nodes.iter().flat_map(|node| node.children.iter());
             stack.extend(children.map(|child| self.egraph.find(*child)));

@@ -44,13 +44,16 @@ pub(crate) fn explain(
     locals: &[(Name, Id)],
     (from, to): (&egg::RecExpr<ENode>, &egg::RecExpr<ENode>),
     phase: Phase,
-) -> Result<Vec<Rewriting>, ShapeError> {
+) -> Vec<Rewriting> {
     let mut explanation = egraph.explain_equivalence(from, to);
     let flat = explanation.make_flat_explanation();
     let mut steps = Vec::new();
     let mut before: Option<Id> = None;
     for term in flat {
-        let after = write(graph, term, locals)?;
+        // A size may stand there as any scalar that equals it; such a line says nothing to a reader.
+        let Ok(after) = write(graph, term, locals) else {
+            continue;
+        };
         if let (Some(before), Some((rule, backwards))) = (before, rule_of(term))
             && before != after
         {
@@ -64,7 +67,7 @@ pub(crate) fn explain(
         }
         before = Some(after);
     }
-    Ok(steps)
+    steps
 }
 
 /// Writes a term of an explanation into a graph.
@@ -120,7 +123,7 @@ impl Rewriter {
             egraph.rebuild();
             let (mut egraph, ..) = saturate_until(egraph, rules, phase.limits(), Some((a, b)));
             if egraph.find(a) == egraph.find(b) {
-                return Ok(Some(explain(&mut egraph, graph, &[], (&from, &to), phase)?));
+                return Ok(Some(explain(&mut egraph, graph, &[], (&from, &to), phase)));
             }
         }
         Ok(None)
