@@ -138,6 +138,7 @@ const MODULES: &[(&str, &str)] = &[
     ("X: n n, A*: n n", "(tr (mul (t X) (mul A X)))"),
     ("X: n n", "(tr (inv X))"),
     ("x: n, S~: n n", "(mul (t x) (mul (inv S) x))"),
+    ("x: n, S~: n n", "(apply exp (mul (t x) (mul S x)))"),
     ("x: n", "(pow (add (mean (pow x 2)) 1/100000) -1/2)"),
     (
         "x: n, w*: n",
