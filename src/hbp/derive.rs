@@ -214,7 +214,10 @@ impl Problem<'_> {
         let second = rewriter.simplify(graph, &[residual, sum], &locals, style, report)?;
         let (residual, mut hessian) = (second[0], second[1]);
         steps.take(report, &["residual", "hessian"]);
-        if let Some(found) = detect(graph, hessian)? {
+        // Only the block of a matrix can be a Kronecker product.
+        let shape = graph.shape(v);
+        let is_matrix = !shape.is_column() && !shape.is_row();
+        if is_matrix && let Some(found) = detect(graph, hessian)? {
             let found = rewriter.simplify(graph, &[found], &locals, style, report)?[0];
             report.steps.clear();
             if structure_of(graph, found) != Structure::Dense {
