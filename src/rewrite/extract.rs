@@ -178,6 +178,13 @@ impl<'a> Extraction<'a> {
                 weight += children[0].weight + 4;
             }
         }
+        if node.op == Op::Power {
+            let exponent = self.egraph[node.children[1]].data.number.as_ref();
+            // The power 0 is a shorter way to write ones, but nobody would.
+            if exponent.is_some_and(num_traits::Zero::is_zero) {
+                weight += 20;
+            }
+        }
         Some(Choice {
             weight,
             form,

@@ -228,6 +228,11 @@ impl Job<'_> {
         for root in roots {
             let class = classes[root];
             if extraction.is_forbidden(class) {
+                // Where a phase stopped early, that no rule led on means nothing.
+                if !phase.saturated {
+                    let limit = self.phase.limits().1;
+                    return Err(RewriteError::TooLarge { limit });
+                }
                 return Err(self.stuck(graph, &extraction, class, &classes, &egraph));
             }
             results.push(extraction.write(class, graph, locals, &mut done)?);
