@@ -312,22 +312,45 @@ fn check(module: &Module, sizes: &[(usize, usize)]) -> Result<(), TestCaseError>
     Ok(())
 }
 
-proptest! {
-    // The same modules every time, so that a change is judged by what it changes.
-    #![proptest_config(ProptestConfig {
-        cases: 60,
-        rng_seed: RngSeed::Fixed(1),
+/// The same modules every time, so that a change is judged by what it changes.
+fn config(seed: u64) -> ProptestConfig {
+    ProptestConfig {
+        cases: 24,
+        rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..ProptestConfig::default()
-    })]
+    }
+}
 
+fn choices() -> impl Strategy<Value = Vec<u16>> {
+    prop::collection::vec(any::<u16>(), 1..20)
+}
+
+/// Sizes of n and m, at one of two points perhaps 1.
+fn sizes() -> impl Strategy<Value = [(usize, usize); 2]> {
+    [(1..4usize, 1..4usize), (2..4usize, 2..4usize)]
+}
+
+proptest! {
+    #![proptest_config(config(2))]
     #[test]
-    fn random_modules_agree_with_hyper_dual_numbers(
-        shape in 0..SHAPES.len(),
-        choices in prop::collection::vec(any::<u16>(), 1..20),
-        sizes in [(1..4usize, 1..4usize), (2..4usize, 2..4usize)],
+    fn random_vectors_and_scalars_agree_with_hyper_dual_numbers(
+        shape in 0..3usize,
+        choices in choices(),
+        sizes in sizes(),
     ) {
-        let module = random_module(SHAPES[shape], &choices);
-        check(&module, &sizes)?;
+        check(&random_module(SHAPES[shape], &choices), &sizes)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(3))]
+    #[test]
+    fn random_matrices_agree_with_hyper_dual_numbers(
+        shape in 3..SHAPES.len(),
+        choices in choices(),
+        sizes in sizes(),
+    ) {
+        check(&random_module(SHAPES[shape], &choices), &sizes)?;
     }
 }
