@@ -40,7 +40,8 @@ pub(super) fn run(arguments: &Rules, output: &mut Output) -> Result<Exit, Failur
         ))?;
         output.line(&format!("    {} {arrow} {}\n", rule.sides.0, rule.sides.1))?;
     }
-    output.note(&format!("{} rules", rules.len()));
+    let plural = if rules.len() == 1 { "" } else { "s" };
+    output.note(&format!("{} rule{plural}", rules.len()));
     Ok(Exit::Done)
 }
 
