@@ -219,12 +219,21 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("mul-inv-right", "(mul A (inv A))"),
     ("mul-ones-column", "(mul (t x) (ones #n #1))"),
     ("mul-ones-row", "(mul (ones #1 #n) x)"),
+    ("mul-vector-diag", "(mul (t x) (diag y))"),
     ("reshape-reshape", "(reshape (reshape W #n #m) #m #n)"),
     ("reshape-scale", "(reshape (scale s W) #n #m)"),
     ("sand-diag-diag", "(sand (diag x) (diag y))"),
     ("sand-kron-kron", "(sand (kron A B) (kron S S))"),
     ("sand-of-identity", "(sand A (eye #n))"),
     ("scale-power-more", "(scale s (t (scale (pow s 2) W)))"),
+    (
+        "had-power-positive",
+        "(had (softmax x) (pow (softmax x) -1))",
+    ),
+    (
+        "had-powers-positive",
+        "(had (pow (softmax x) 2) (pow (softmax x) -1))",
+    ),
     (
         "scale-powers-positive",
         "(scale (pow (add 1 (pow s 2)) 1/2) (pow (add 1 (pow s 2)) -1/2))",
