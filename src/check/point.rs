@@ -7,7 +7,7 @@ use super::report::Quantity;
 use super::{DIFFERENCE_TOLERANCE, TOLERANCE};
 use crate::backend::{Inputs, execute};
 use crate::expr::{
-    Draw, Environment, Id, Matrix, Name, Op, Sizes, Witness, evaluate, finite_jacobian,
+    Draw, Environment, Id, Matrix, NEARBY, Name, Op, Sizes, Witness, evaluate, finite_jacobian,
     random_environment, witness,
 };
 use crate::hbp::{Equation, Equations, unfold};
@@ -16,6 +16,10 @@ use crate::rewrite::Rewriter;
 
 /// Values beyond this are ill-conditioned points.
 const LARGEST: f64 = 1e5;
+
+/// A relative change of all values, and how much the map may change for it at a well-conditioned point.
+const CHANGE: f64 = 1e-12;
+const CHANGED: f64 = 1e-6;
 
 /// Smaller values are compared absolutely, as if they were this large.
 const SMALLEST: f64 = 1e-2;
@@ -111,6 +115,16 @@ impl Drawn {
         let half = environment.get(&hessian)?.scaled(0.5);
         let hessian_value = half.plus(&half.transpose()).ok()?;
         environment.set(hessian.as_str(), &hessian_value);
+        let output = evaluate(graph, module.output.1, &environment).ok()?;
+        // Beside a singular matrix the map's own value is rounding.
+        let is_stable = (1..=NEARBY).all(|k| {
+            let beside = environment.nudged(f64::from(k) * CHANGE);
+            let beside = evaluate(graph, module.output.1, &beside);
+            beside.is_ok_and(|beside| relative(&beside, &output) <= CHANGED)
+        });
+        if !is_stable {
+            return None;
+        }
         let delta = environment.get(&gradient)?.clone();
         let mut witnesses = Vec::new();
         for equation in &equations.equations {

@@ -26,7 +26,7 @@ mod witness;
 
 pub use dimension::{Dimension, Shape, Sizes};
 pub use elementwise::taylor;
-pub use environment::{Environment, SmoothFunction};
+pub use environment::{Environment, NEARBY, SmoothFunction};
 pub use evaluate::{ENTRY_LIMIT, EvaluateError, evaluate};
 pub use graph::{Facts, Function as FunctionDefinition, Graph, Id, Node, Role, Variable};
 pub use infer::{ShapeError, Sort, infer};

@@ -106,17 +106,21 @@ impl Fusion<'_> {
         producers: &BTreeSet<usize>,
         shape: (usize, usize),
     ) -> Option<usize> {
+        // What the operands' own computation needs cannot compute this too.
+        let needed = self.reached(
+            producers
+                .iter()
+                .flat_map(|p| self.clusters[*p].dependencies.iter().copied()),
+        );
         let fits = |cluster: usize| {
             self.clusters[cluster].shape == Some(shape)
+                && !needed[cluster]
                 && operands.iter().all(|operand| match operand {
                     Operand::Read(value, access) if self.of.get(value) == Some(&cluster) => {
                         access.is_identity(shape.0, shape.1)
                     }
                     _ => true,
                 })
-                && producers
-                    .iter()
-                    .all(|p| *p == cluster || !self.depends(*p, cluster))
         };
         if let Some(home) = producers.iter().rev().find(|cluster| fits(**cluster)) {
             return Some(*home);
@@ -158,29 +162,24 @@ impl Fusion<'_> {
         self.of.insert(id, home);
     }
 
-    /// True when `cluster` needs `other`, directly or through others.
-    fn depends(&self, cluster: usize, other: usize) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut stack = vec![cluster];
+    /// The clusters given and all that they need, by place.
+    fn reached(&self, from: impl Iterator<Item = usize>) -> Vec<bool> {
+        let mut reached = vec![false; self.clusters.len()];
+        let mut stack: Vec<usize> = from.collect();
         while let Some(next) = stack.pop() {
-            if next == other {
-                return true;
-            }
-            if seen.insert(next) {
+            if !std::mem::replace(&mut reached[next], true) {
                 stack.extend(&self.clusters[next].dependencies);
             }
         }
-        false
+        reached
     }
 
     /// True when two loops of one shape can be one: values pass between them entry by entry, and nothing else
     /// stands between.
     fn may_merge(&self, from: usize, to: usize) -> bool {
         let between = |a: usize, b: usize| {
-            self.clusters[a]
-                .dependencies
-                .iter()
-                .any(|d| *d != b && self.depends(*d, b))
+            let others = self.clusters[a].dependencies.iter().copied();
+            self.reached(others.filter(|d| *d != b))[b]
         };
         let straight = |a: usize, b: usize| {
             self.clusters[a].members.iter().all(|member| {

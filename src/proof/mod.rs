@@ -100,9 +100,13 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
     let mut module = claim.module.clone();
     let mut names = BTreeMap::new();
     let mut derivations = Vec::new();
+    // Where a derivative is asked for, the module and the derivative exist.
+    let mut defined = Vec::new();
     let mut read = |module: &mut Module, source: &str, text: &str, names: &BTreeMap<Name, Id>| {
         let mut resolver = |module: &mut Module, query: &crate::language::Query| {
-            resolve::resolve(module, query, rewriter, &mut derivations)
+            let id = resolve::resolve(module, query, rewriter, &mut derivations)?;
+            defined.push(id);
+            Ok(id)
         };
         parse_expression(file, module, source, text, names, &mut resolver).map_err(ClaimError::Text)
     };
@@ -119,8 +123,9 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
             right: b.to_string(),
         });
     }
-    let mut verdict =
-        decide(&mut module, (left, right), claim.seed, rewriter).map_err(ClaimError::Rewrite)?;
+    defined.push(module.output.1);
+    let mut verdict = decide(&mut module, (left, right), &defined, claim.seed, rewriter)
+        .map_err(ClaimError::Rewrite)?;
     if let Verdict::Proved {
         derivations: shown, ..
     } = &mut verdict
@@ -133,6 +138,7 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
 fn decide(
     module: &mut Module,
     (left, right): (Id, Id),
+    defined: &[Id],
     seed: u64,
     rewriter: &Rewriter,
 ) -> Result<Verdict, RewriteError> {
@@ -153,7 +159,7 @@ fn decide(
             steps,
         });
     }
-    let reason = match crate::calculus::index::equal(&module.graph, left, right) {
+    let reason = match crate::calculus::index::equal(&module.graph, left, right, defined) {
         crate::calculus::index::Decision::Equal => {
             return Ok(Verdict::SameIndexForm {
                 form: form(module, left),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::expr::{
-    Draw, Environment, Graph, Id, Matrix, Name, Sizes, evaluate, random_environment,
+    Draw, Environment, Graph, Id, Matrix, NEARBY, Name, Sizes, evaluate, random_environment,
 };
 
 /// Numbers for which two expressions differ.
@@ -33,6 +33,10 @@ pub(crate) struct Numbers {
 
 /// Relative to the largest entry: far above rounding, far below any honest difference.
 const TOLERANCE: f64 = 1e-7;
+/// How far, relatively, values are moved to see whether a difference is more than rounding.
+const NUDGE: f64 = 1e-9;
+/// By how much, relatively, such a difference may change.
+const STABLE: f64 = 0.1;
 const TRIES: u64 = 8;
 const SAMPLES: usize = 3;
 
@@ -63,6 +67,20 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
         }
         points += 1;
         if let Some((entry, left_value, right_value)) = worst(&a, &b) {
+            let difference = left_value - right_value;
+            let is_stable = (1..=NEARBY).all(|k| {
+                let beside = environment.nudged(f64::from(k) * NUDGE);
+                let at = |id| evaluate(graph, id, &beside).map(|value| value[entry]);
+                let (Ok(a), Ok(b)) = (at(left), at(right)) else {
+                    return false;
+                };
+                (a - b - difference).abs() <= STABLE * difference.abs()
+            });
+            // Beside a singular matrix a difference is rounding.
+            if !is_stable {
+                points -= 1;
+                continue;
+            }
             let mut used: Vec<Name> = graph.free_variables(left);
             used.extend(graph.free_variables(right));
             let used: BTreeSet<Name> = used.into_iter().collect();

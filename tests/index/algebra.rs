@@ -26,7 +26,7 @@ fn decide(left: &str, right: &str) -> Decision {
         expression(&file, &mut module, left),
         expression(&file, &mut module, right),
     );
-    equal(&module.graph, a, b)
+    equal(&module.graph, a, b, &[])
 }
 
 fn form(text: &str) -> String {

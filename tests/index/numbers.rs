@@ -233,7 +233,7 @@ proptest! {
             Err(IndexError::Limit { .. }) => return Ok(()),
             form => form.unwrap(),
         };
-        let decision = equal(&module.graph, id, other);
+        let decision = equal(&module.graph, id, other, &[]);
         let limited = matches!(&decision, Decision::Undecided(reason) if reason.starts_with("more than"));
         prop_assert!(decision == Decision::Equal || limited, "{form}\n{:?}\n{decision:?}", normal_form(&module.graph, other));
         if !form.is_zero() {

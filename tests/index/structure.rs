@@ -143,7 +143,7 @@ fn factors_go_back_to_matrix_notation() {
         "diag(phi'(W*x + b))*hess(z)*diag(phi'(W*x + b)) + diag(phi''(W*x + b) .* grad(z))",
     );
     assert_eq!(
-        hbp::calculus::index::equal(&module.graph, right, expected),
+        hbp::calculus::index::equal(&module.graph, right, expected, &[]),
         hbp::calculus::index::Decision::Equal
     );
 }

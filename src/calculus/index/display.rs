@@ -6,7 +6,8 @@ use std::fmt::{self, Write as _};
 use num_traits::{One, Signed};
 
 use super::expression::IndexExpression;
-use super::term::{BOUND, Factor, Kind, Lambda, Power, Slot, Symbol, Term};
+use super::term::{BOUND, Factor, Index, Kind, Lambda, Power, Slot, Symbol, Term};
+use crate::expr::Dimension;
 
 /// The names of indices: free ones by number, then bound ones.
 struct Names<'a> {
@@ -23,12 +24,25 @@ impl fmt::Display for IndexExpression {
 
 /// A head without its indices.
 pub(super) fn head(head: &Symbol) -> String {
-    match head.kind.lambda() {
-        Some(lambda) => {
-            let free: Vec<String> = (0..lambda.params.len()).map(letter).collect();
-            sum(&lambda.bodies[0], &Names { free: &free })
+    let free = |params: &[Dimension]| -> Vec<String> { (0..params.len()).map(letter).collect() };
+    match (&head.kind, head.kind.lambda()) {
+        (Kind::Sum(_), Some(l)) => sum(&l.bodies[0], &Names { free: &free(&l.params) }),
+        (Kind::Determinant(m), _) => match single(m) {
+            Some(name) => format!("det({name})"),
+            None => base(&head.kind, &[], &Names { free: &[] }),
+        },
+        (_, Some(l)) => {
+            let free = free(&l.params);
+            let slots = (0..).zip(&l.params).map(|(id, size)| {
+                Slot::from_iter([Index {
+                    id,
+                    size: size.clone(),
+                }])
+            });
+            let factor = Factor::new(head.clone(), slots);
+            self::factor(&factor, &Names { free: &free }, &[])
         }
-        None => base(&head.kind, &[], &Names { free: &[] }),
+        _ => base(&head.kind, &[], &Names { free: &[] }),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Normal forms as values: what the core hands out, and the decision whether two expressions are equal.
 
+use std::collections::BTreeSet;
+
 use super::core::{Core, Tensor, scaled};
 use super::error::{IndexError, Outcome};
 use super::functions::integer;
 use super::lambda::number_tensor;
-use super::term::{Kind, Symbol, Term};
+use super::term::{Kind, Term};
 use crate::expr::{Graph, Id, Shape};
 
 /// A matrix in normal form: a sum of products of tensors with named indices.
@@ -80,12 +82,13 @@ pub fn normal_form(graph: &Graph, id: Id) -> Result<IndexExpression, IndexError>
     core.finish(tensor)
 }
 
-/// Decides whether two expressions of one shape are equal.
-pub fn equal(graph: &Graph, a: Id, b: Id) -> Decision {
-    decide(graph, a, b).unwrap_or_else(|error| Decision::Undecided(error.to_string()))
+/// Decides whether two expressions of one shape are equal. Where the values `defined` exist, nothing that they divide by
+/// is zero.
+pub fn equal(graph: &Graph, a: Id, b: Id, defined: &[Id]) -> Decision {
+    decide(graph, a, b, defined).unwrap_or_else(|error| Decision::Undecided(error.to_string()))
 }
 
-fn decide(graph: &Graph, a: Id, b: Id) -> Outcome<Decision> {
+fn decide(graph: &Graph, a: Id, b: Id, defined: &[Id]) -> Outcome<Decision> {
     if graph[a].sort.shape() != graph[b].sort.shape() || graph[a].sort.shape().is_none() {
         return Ok(Decision::Undecided("the shapes differ".into()));
     }
@@ -96,16 +99,26 @@ fn decide(graph: &Graph, a: Id, b: Id) -> Outcome<Decision> {
     if p != q {
         let mut both = Core::new(graph);
         let (p, q) = (both.lower(a)?, both.lower(b)?);
-        let verdict = verdict(graph, &difference(&mut both, p, q)?);
-        if verdict != Decision::Equal {
+        let (total, q) = both.align(p, q);
+        let rest = both.minus(total, &q)?;
+        let verdict = verdict(graph, &both.finish(rest.clone())?);
+        if verdict != Decision::Equal && !both.vanishes_without_inverses(rest)? {
             return Ok(verdict);
         }
     }
-    // What cancelled on one side must be known to be nonzero from the other.
-    let unknown: Vec<&Symbol> = (left.cancelled.difference(&right.denominators))
+    // What cancelled on one side must be known to be nonzero, from the other or from what is defined.
+    let mut known = BTreeSet::new();
+    for id in defined {
+        let mut core = Core::new(graph);
+        // As far as it comes: a value without an index form says nothing.
+        let _ = core.lower(*id);
+        known.append(&mut core.denominators);
+        known.append(&mut core.cancelled);
+    }
+    let mut unknown = (left.cancelled.difference(&right.denominators))
         .chain(right.cancelled.difference(&left.denominators))
-        .collect();
-    Ok(match unknown.first() {
+        .filter(|head| !known.contains(*head));
+    Ok(match unknown.next() {
         None => Decision::Equal,
         Some(head) => Decision::Undecided(format!(
             "equal only where {} is not zero",
@@ -116,9 +129,9 @@ fn decide(graph: &Graph, a: Id, b: Id) -> Outcome<Decision> {
 
 /// The normal form of p - q.
 fn difference(core: &mut Core<'_>, p: Tensor, q: Tensor) -> Outcome<IndexExpression> {
-    let (mut total, q) = core.align(p, q);
-    total.terms.extend(scaled(&q.terms, &integer(-1)));
-    core.finish(total)
+    let (p, q) = core.align(p, q);
+    let rest = core.minus(p, &q)?;
+    core.finish(rest)
 }
 
 /// What a difference says.
@@ -159,6 +172,12 @@ fn is_polynomial(graph: &Graph, terms: &[Term]) -> bool {
 }
 
 impl Core<'_> {
+    /// p - q, both at the same subscripts.
+    fn minus(&mut self, mut p: Tensor, q: &Tensor) -> Outcome<Tensor> {
+        p.terms.extend(scaled(&q.terms, &integer(-1)));
+        self.settle(p)
+    }
+
     /// The normal form of a tensor, facts included.
     pub(super) fn finish(&mut self, tensor: Tensor) -> Outcome<IndexExpression> {
         let tensor = self.settle(tensor)?;

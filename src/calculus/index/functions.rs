@@ -64,7 +64,7 @@ impl Core<'_> {
         Ok(vec![made])
     }
 
-    fn builtin(&mut self, name: &Name, t: &[Term]) -> Outcome<Vec<Term>> {
+    pub(super) fn builtin(&mut self, name: &Name, t: &[Term]) -> Outcome<Vec<Term>> {
         let half = Power::new(1, 2);
         let one = [Term::number(Rational::one())];
         match &**name {

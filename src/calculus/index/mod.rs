@@ -11,6 +11,7 @@
 //! ([`IndexError::Limit`]).
 
 mod arrange;
+mod clear;
 mod convert;
 mod core;
 mod derive;

@@ -70,7 +70,19 @@ impl Core<'_> {
                 kept.coefficient = -kept.coefficient;
             }
         }
+        let mut signs = Vec::new();
         for factor in free {
+            let whole = factor.power * q;
+            // (x²)^(1/2) = |x| = x sign(x)
+            if !factor.head.positive && !q.is_integer() && is_even(factor.power) && whole.is_integer()
+            {
+                if !is_even(whole) {
+                    let base = Factor::new(factor.head.clone(), factor.slots.clone());
+                    signs.push(self.builtin(&"sign".into(), &[Term::single(base)])?);
+                }
+                result.factors.push(self.raised(factor, q)?);
+                continue;
+            }
             let pulled = q.is_integer()
                 || factor.head.positive
                 || !factor.power.is_integer()
@@ -108,6 +120,9 @@ impl Core<'_> {
             _ => sums.push(kept),
         }
         let mut product = vec![result];
+        for sign in signs {
+            product = self.product(&product, &sign)?;
+        }
         for part in sums {
             let factor = if q.is_integer() && q.is_positive() {
                 self.whole_power(&[part], q.to_integer())?
@@ -247,6 +262,10 @@ impl Core<'_> {
         }
         Ok(result)
     }
+}
+
+fn is_even(power: Power) -> bool {
+    power.is_integer() && power.numer() % 2 == 0
 }
 
 fn same_base(a: &Factor, b: &Factor) -> bool {

@@ -1,5 +1,5 @@
 //! The relations between generators, each used in one direction: p · p⁻¹ = 1, A · A⁻¹ = I, a distribution sums to 1,
-//! and repeated subscripts go into a function's argument. Why the largest term of p is the one that is replaced: then
+//! sin² + cos² = 1, and repeated subscripts go into a function's argument. Why the largest term of p is the one that is replaced: then
 //! every use makes the term smaller and the remainder is the same in whatever order the relations are used.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,9 @@ impl Core<'_> {
                     sums_to_one(term, at)
                 }
                 Kind::Sum(_) if factor.power.is_negative() => self.reduce_sum(term, at)?,
+                Kind::Apply(f, _) if f.order == 0 && factor.power >= Power::from(2) => {
+                    self.reduce_function(term, at, &f.name)?
+                }
                 Kind::Inverse(_) if factor.power.is_one() => {
                     match self.reduce_inverse(term, at, false)? {
                         None => self.reduce_inverse(term, at, true)?,
@@ -35,6 +38,28 @@ impl Core<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// t sign(t)² = t and sin² = 1 - cos².
+    fn reduce_function(&mut self, term: &Term, at: usize, name: &str) -> Outcome<Option<Vec<Term>>> {
+        if !matches!(name, "sign" | "sin") || !term.factors[at].power.is_integer() {
+            return Ok(None);
+        }
+        let mut lower = term.clone();
+        lower.factors[at].power -= Power::from(2);
+        lower.factors.retain(|f| !f.power.is_zero());
+        let argument = self.unfold(&term.factors[at]).remove(0);
+        if name == "sign" {
+            let [one] = argument.as_slice() else {
+                return Ok(None);
+            };
+            return Ok(match_term(term, at, one).map(|_| vec![lower]));
+        }
+        let cos = self.builtin(&"cos".into(), &argument)?;
+        let squared = self.power(&cos, Power::from(2))?;
+        let mut result = self.inside(lower.clone(), &scaled(&squared, &-Rational::one()))?;
+        result.push(lower);
+        Ok(Some(result))
     }
 
     /// A function whose subscripts share an index takes that into its argument.
