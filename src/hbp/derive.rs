@@ -9,8 +9,9 @@ use super::structure::{detect, structure_of};
 use super::{Equation, Equations, Loss, Structure};
 use crate::expr::{
     Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, ShapeError, Variable, print_definition,
+    printed_size,
 };
-use crate::rewrite::{Report, RewriteError, Rewriter, Style};
+use crate::rewrite::{Report, RewriteError, Rewriter, Rewriting, Style, pair_transposes};
 
 /// What to derive.
 #[derive(Clone, Debug, Default)]
@@ -76,10 +77,13 @@ pub fn derive(
     let wanted = wanted(&module, request)?;
     let (gradient, hessian) = upstream(&mut module);
     tidy(&mut module).map_err(|e| failed(&module, &module.output.0, e.into()))?;
+    let map = simpler_map(&mut module.graph, module.output.1, rewriter, report.explain)
+        .map_err(|e| failed(&module, &module.output.0, e))?;
     let mut equations = Vec::new();
     for name in wanted {
         let at = Problem {
             module: &mut module,
+            map: &map,
             rewriter,
             style: request.style,
             gradient,
@@ -168,8 +172,48 @@ fn tidy(module: &mut Module) -> Result<(), ShapeError> {
     Ok(())
 }
 
+/// A forward map, and the steps that led to it.
+struct Map {
+    value: Id,
+    steps: Vec<Rewriting>,
+}
+
+/// The forward map in a shorter form where the rules know one: `b.^2 .* x` is easier to differentiate than
+/// `diag(b)*diag(b)*x`. No fact is used, since one holds for a value and not for how it varies.
+fn simpler_map(
+    graph: &mut Graph,
+    output: Id,
+    rewriter: &Rewriter,
+    explain: bool,
+) -> Result<Map, RewriteError> {
+    let names: Vec<Name> = graph.variables().keys().cloned().collect();
+    let facts: Vec<Facts> = names
+        .iter()
+        .map(|name| graph.replace_facts(name, Facts::default()))
+        .collect();
+    let mut report = Report {
+        explain,
+        ..Report::default()
+    };
+    let found = rewriter.simplify(graph, &[output], &[], Style::default(), &mut report);
+    for (name, facts) in names.iter().zip(facts) {
+        graph.replace_facts(name, facts);
+    }
+    let value = found?[0];
+    let size = |id| printed_size(graph, id, &Names::default());
+    if size(value) < size(output) {
+        let steps = report.steps.into_iter().next().unwrap_or_default();
+        return Ok(Map { value, steps });
+    }
+    Ok(Map {
+        value: output,
+        steps: Vec::new(),
+    })
+}
+
 struct Problem<'a> {
     module: &'a mut Module,
+    map: &'a Map,
     rewriter: &'a Rewriter,
     style: Style,
     gradient: Id,
@@ -180,13 +224,14 @@ impl Problem<'_> {
     fn solve(self, name: &Name, report: &mut Report) -> Result<Equation, RewriteError> {
         let Self {
             module,
+            map,
             rewriter,
             style,
             gradient,
             hessian,
         } = self;
         let locals = module.locals.clone();
-        let (graph, z) = (&mut module.graph, module.output.1);
+        let (graph, z) = (&mut module.graph, map.value);
         let v = variable(graph, name);
         // A fact holds for the value, not for how it varies: until all derivatives are taken, none is used of v.
         let facts = graph.replace_facts(name, Facts::default());
@@ -196,7 +241,8 @@ impl Problem<'_> {
         let first = rewriter.differentiate(graph, &[backward, jacobian], report)?;
         let first = rewriter.simplify(graph, &first, &locals, style, report)?;
         let (mut gradient, mut jacobian) = (first[0], first[1]);
-        let mut steps = Steps::new(report, &["gradient", "jacobian"]);
+        let mut steps = Steps::new("map", &map.steps);
+        steps.take(report, &["gradient", "jacobian"]);
         // R_v = D(δv)(v) with δz constant
         let residual = graph.node(Op::Jacobian, &[gradient, v])?;
         let residual = rewriter.differentiate(graph, &[residual], report)?[0];
@@ -225,6 +271,13 @@ impl Problem<'_> {
                 hessian = found;
             }
         }
+        let atoms: Vec<Id> = locals.iter().map(|(_, value)| *value).collect();
+        let paired = [
+            pair_transposes(graph, residual, &atoms)?,
+            pair_transposes(graph, hessian, &atoms)?,
+        ];
+        steps.push_pairs(&[("residual", residual), ("hessian", hessian)], &paired);
+        let [residual, hessian] = paired;
         let loss = if graph.shape(z).is_scalar() {
             Some(as_loss(
                 module,
@@ -278,11 +331,13 @@ fn as_loss(
         report,
     )?;
     report.explain = explain;
+    let atoms: Vec<Id> = locals.iter().map(|(_, value)| *value).collect();
+    let hessian = pair_transposes(&mut module.graph, both[1], &atoms)?;
     Ok(Loss {
         gradient: both[0],
-        hessian: both[1],
-        lets: name_common_parts(module, both[1], None),
-        structure: structure_of(&module.graph, both[1]),
+        hessian,
+        lets: name_common_parts(module, hessian, None),
+        structure: structure_of(&module.graph, hessian),
     })
 }
 
@@ -298,7 +353,8 @@ pub fn cross_hessian(
     rewriter: &Rewriter,
 ) -> Result<Id, RewriteError> {
     let (gradient, hessian) = upstream(module);
-    let (graph, z) = (&mut module.graph, module.output.1);
+    let map = simpler_map(&mut module.graph, module.output.1, rewriter, false)?;
+    let (graph, z) = (&mut module.graph, map.value);
     let (first, second) = (variable(graph, u), variable(graph, v));
     // The gradient is derived anew: its simplified form may have used facts of v.
     let facts = [u, v].map(|name| graph.replace_facts(name, Facts::default()));

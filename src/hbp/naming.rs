@@ -9,6 +9,9 @@ use crate::expr::{Graph, Id, Module, Name, Names, Op, printed_size};
 /// A part is named when writing it once instead of every time saves at least this many characters.
 const WORTH_A_NAME: u64 = 10;
 
+/// A diagonal matrix is read as a scaling where its vector is short: naming it must save more.
+const WORTH_A_DIAGONAL: u64 = 20;
+
 /// Names what `root` uses more than once, the Jacobian J, in an order in which each value uses earlier names only.
 pub(crate) fn name_common_parts(
     module: &Module,
@@ -33,7 +36,12 @@ pub(crate) fn name_common_parts(
         }
         let worth = id != root && count > 1 && nameable(graph, id);
         let saved = u64::from(count).saturating_sub(1);
-        let worth = worth && saved.saturating_mul(printed_size(graph, id, &locals)) >= WORTH_A_NAME;
+        let least = if graph[id].op == Op::Diag {
+            WORTH_A_DIAGONAL
+        } else {
+            WORTH_A_NAME
+        };
+        let worth = worth && saved.saturating_mul(printed_size(graph, id, &locals)) >= least;
         let written = if worth { 1 } else { count };
         if worth {
             named.push(id);

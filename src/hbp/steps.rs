@@ -9,14 +9,17 @@ use crate::rewrite::{Phase, Report, Rewriter, Rewriting};
 pub(crate) struct Steps(Vec<(String, Rewriting)>);
 
 impl Steps {
-    /// Takes the steps out of a report; the roots of the last calls were `of`.
-    pub(crate) fn new(report: &mut Report, of: &[&str]) -> Self {
-        let mut steps = Self(Vec::new());
-        steps.take(report, of);
-        steps
+    /// Begins with steps of `of`.
+    pub(crate) fn new(of: &str, steps: &[Rewriting]) -> Self {
+        Self(
+            steps
+                .iter()
+                .map(|step| (of.to_owned(), step.clone()))
+                .collect(),
+        )
     }
 
-    /// Takes further steps out of a report.
+    /// Takes the steps out of a report; the roots of the last calls were `of`.
     pub(crate) fn take(&mut self, report: &mut Report, of: &[&str]) {
         for (name, steps) in of.iter().zip(report.steps.drain(..)) {
             self.0
@@ -26,15 +29,27 @@ impl Steps {
 
     /// A form found by the index core.
     pub(crate) fn push_index_form(&mut self, before: Id, after: Id) {
-        let rule = "index form".to_owned();
+        self.push("hessian", "index form", before, after);
+    }
+
+    /// Sums written in pairs of transposes.
+    pub(crate) fn push_pairs(&mut self, before: &[(&str, Id)], after: &[Id]) {
+        for ((of, before), after) in before.iter().zip(after) {
+            if before != after {
+                self.push(of, "pair transposes", *before, *after);
+            }
+        }
+    }
+
+    fn push(&mut self, of: &str, rule: &str, before: Id, after: Id) {
         let step = Rewriting {
             phase: Phase::Simplify,
-            rule,
+            rule: rule.to_owned(),
             backwards: false,
             before,
             after,
         };
-        self.0.push(("hessian".to_owned(), step));
+        self.0.push((of.to_owned(), step));
     }
 
     /// Prints the steps; what does not change the text is left out.

@@ -22,6 +22,7 @@ pub(crate) struct Knowledge {
     variables: HashMap<Name, Fact>,
     bits: HashMap<Name, u32>,
     sample_mask: u128,
+    hessian_mask: u128,
 }
 
 /// What is known of one class.
@@ -86,10 +87,14 @@ impl Knowledge {
                 knowledge.sample_mask |= 1 << bit;
             }
             let mut fact = Fact::plain(Sort::Value(variable.shape.clone()), 1 << bit);
+            let is_hessian = variable.role == Role::Upstream && name.starts_with("hess(");
+            if is_hessian {
+                knowledge.hessian_mask |= 1 << bit;
+            }
             fact.symmetric |= variable.facts.symmetric
                 || variable.facts.positive_definite
                 || variable.facts.diagonal
-                || (variable.role == Role::Upstream && name.starts_with("hess("));
+                || is_hessian;
             fact.diagonal |= variable.facts.diagonal;
             fact.distribution = variable.facts.distribution;
             fact.nonnegative = variable.facts.distribution;
@@ -110,6 +115,13 @@ impl Knowledge {
     /// The bits of everything that differs from sample to sample.
     pub(crate) fn sample_mask(&self) -> u128 {
         self.sample_mask
+    }
+}
+
+impl Knowledge {
+    /// The bits of ℋz.
+    pub(crate) fn hessian_mask(&self) -> u128 {
+        self.hessian_mask
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) enum Test {
     Number,
     NotNumber,
     Integer,
+    HalfInteger,
     VariableItself,
     SampleConstant,
     Constant,
@@ -41,6 +42,7 @@ pub(crate) enum Test {
     SameShape,
     Conformable,
     SameSign,
+    CarryAlike,
 }
 
 const NAMES: &[(&str, Test, usize)] = &[
@@ -61,6 +63,7 @@ const NAMES: &[(&str, Test, usize)] = &[
     ("number", Test::Number, 1),
     ("not-number", Test::NotNumber, 1),
     ("integer", Test::Integer, 1),
+    ("half-integer", Test::HalfInteger, 1),
     ("variable", Test::VariableItself, 1),
     ("sample-constant", Test::SampleConstant, 1),
     ("constant", Test::Constant, 2),
@@ -68,12 +71,13 @@ const NAMES: &[(&str, Test, usize)] = &[
     ("same-shape", Test::SameShape, 2),
     ("conformable", Test::Conformable, 2),
     ("same-sign", Test::SameSign, 2),
+    ("carry-alike", Test::CarryAlike, 2),
 ];
 
 impl Condition {
     pub(crate) const VOCABULARY: &'static str = "conditions: scalar, not-scalar, column, not-column, row, is-one, square, symmetric, diagonal, \
-        distribution, positive, number, not-number, integer, variable, sample-constant (one variable); constant, varies, has-rows, has-size, \
-        has-cols, same-shape, conformable, same-sign (two)";
+        distribution, positive, number, not-number, integer, half-integer, variable, sample-constant (one variable); constant, varies, has-rows, has-size, \
+        has-cols, same-shape, conformable, same-sign, carry-alike (two)";
 
     /// Reads `name(?a` or `name(?a, ?b` (the closing parenthesis is cut by the caller).
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -113,6 +117,10 @@ impl Condition {
         if self.test == Test::SampleConstant {
             return a.depends & egraph.analysis.sample_mask() == 0;
         }
+        if self.test == Test::CarryAlike {
+            let carries = |fact: &Fact| fact.depends & egraph.analysis.hessian_mask() != 0;
+            return b.is_some_and(|b| carries(a) == carries(b));
+        }
         if self.test == Test::VariableItself {
             return egraph[subst[self.first]]
                 .nodes
@@ -147,6 +155,7 @@ fn test(test: Test, a: &Fact, b: Option<&Fact>) -> bool {
             .number
             .as_ref()
             .is_some_and(crate::expr::Rational::is_integer),
+        Test::HalfInteger => a.number.as_ref().is_some_and(|p| *p.denom() == 2.into()),
         Test::Constant => b.is_some_and(|b| a.depends & b.depends == 0),
         Test::Varies => b.is_some_and(|b| a.depends & b.depends != 0),
         Test::SameShape => shape.is_some() && shape == other,
@@ -158,6 +167,6 @@ fn test(test: Test, a: &Fact, b: Option<&Fact>) -> bool {
             (Some(p), Some(q)) => p.is_positive() == q.is_positive(),
             _ => false,
         },
-        Test::VariableItself | Test::SampleConstant => false,
+        Test::VariableItself | Test::SampleConstant | Test::CarryAlike => false,
     }
 }

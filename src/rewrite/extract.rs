@@ -71,7 +71,7 @@ impl<'a> Extraction<'a> {
             changed = false;
             for class in &classes {
                 for node in &egraph[*class].nodes {
-                    let Some(choice) = this.weigh(node, taste) else {
+                    let Some(choice) = this.weigh(*class, node, taste) else {
                         continue;
                     };
                     let better = this
@@ -159,7 +159,7 @@ impl<'a> Extraction<'a> {
         Ok(done[&root])
     }
 
-    fn weigh(&self, node: &ENode, taste: Taste) -> Option<Choice> {
+    fn weigh(&self, class: egg::Id, node: &ENode, taste: Taste) -> Option<Choice> {
         let children = node
             .children
             .iter()
@@ -180,9 +180,18 @@ impl<'a> Extraction<'a> {
         }
         if node.op == Op::Power {
             let exponent = self.egraph[node.children[1]].data.number.as_ref();
-            // The power 0 is a shorter way to write ones, but nobody would.
+            // The power 0 is a shorter way to write ones, but nobody would. A half is a square root.
             if exponent.is_some_and(num_traits::Zero::is_zero) {
                 weight += 20;
+            } else if exponent.is_some_and(|p| !p.is_integer()) {
+                weight += 4;
+            }
+        }
+        // A derivative that has a shorter name of its own is not written with a prime.
+        if self.is_derivative(node) {
+            let others = self.egraph[class].nodes.iter();
+            if others.into_iter().any(|other| other.op != Op::Apply) {
+                weight += 40;
             }
         }
         Some(Choice {
@@ -190,6 +199,14 @@ impl<'a> Extraction<'a> {
             form,
             node: node.clone(),
         })
+    }
+}
+
+impl Extraction<'_> {
+    /// True for `f'(t)`, f an elementwise function.
+    fn is_derivative(&self, node: &ENode) -> bool {
+        let derived = |node: &ENode| matches!(&node.op, Op::Function(f) if f.order > 0);
+        node.op == Op::Apply && self.egraph[node.children[0]].nodes.iter().any(derived)
     }
 }
 
@@ -246,7 +263,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
             Form::Wide => (all + 3, Form::Wide),
             // `(a + b)'` reads better than `a' + b'`.
             Form::Sum | Form::Entries => (all + 1, Form::Atom),
-            _ => (all + 1 + tight(0), Form::Atom),
+            _ => (all + 2 + tight(0), Form::Atom),
         },
         Op::Congruence => {
             let compound = match (style, children[1].form) {

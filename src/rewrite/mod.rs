@@ -15,6 +15,7 @@ mod notation;
 mod phase;
 mod proof;
 mod simplify;
+mod symmetric;
 
 pub use book::{BookError, Rule, RuleBook};
 pub use check::{RuleCheck, check_book, check_rule};
@@ -23,3 +24,4 @@ pub(crate) use normalise::normalise;
 pub use phase::{Phase, PhaseReport};
 pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};
+pub(crate) use symmetric::pair_transposes;

@@ -67,9 +67,8 @@ fn edges(tensor: &Tensor) -> Vec<Edge> {
         let own = [(&tensor.row, true), (&tensor.col, false)];
         for (near, slot) in factor.slots.iter().enumerate() {
             for (side, is_row) in own {
-                let is_new = |e: &Edge| {
-                    (&e.matrix, e.near, e.is_row) != (matrix.as_ref(), near, is_row)
-                };
+                let is_new =
+                    |e: &Edge| (&e.matrix, e.near, e.is_row) != (matrix.as_ref(), near, is_row);
                 if !slot.is_empty() && slot == side && edges.iter().all(is_new) {
                     let matrix = matrix.as_ref().clone();
                     edges.push(Edge {

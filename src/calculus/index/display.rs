@@ -26,7 +26,12 @@ impl fmt::Display for IndexExpression {
 pub(super) fn head(head: &Symbol) -> String {
     let free = |params: &[Dimension]| -> Vec<String> { (0..params.len()).map(letter).collect() };
     match (&head.kind, head.kind.lambda()) {
-        (Kind::Sum(_), Some(l)) => sum(&l.bodies[0], &Names { free: &free(&l.params) }),
+        (Kind::Sum(_), Some(l)) => sum(
+            &l.bodies[0],
+            &Names {
+                free: &free(&l.params),
+            },
+        ),
         (Kind::Determinant(m), _) => match single(m) {
             Some(name) => format!("det({name})"),
             None => base(&head.kind, &[], &Names { free: &[] }),

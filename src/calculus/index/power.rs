@@ -74,7 +74,10 @@ impl Core<'_> {
         for factor in free {
             let whole = factor.power * q;
             // (x²)^(1/2) = |x| = x sign(x)
-            if !factor.head.positive && !q.is_integer() && is_even(factor.power) && whole.is_integer()
+            if !factor.head.positive
+                && !q.is_integer()
+                && is_even(factor.power)
+                && whole.is_integer()
             {
                 if !is_even(whole) {
                     let base = Factor::new(factor.head.clone(), factor.slots.clone());

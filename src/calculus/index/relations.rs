@@ -41,7 +41,12 @@ impl Core<'_> {
     }
 
     /// t sign(t)² = t and sin² = 1 - cos².
-    fn reduce_function(&mut self, term: &Term, at: usize, name: &str) -> Outcome<Option<Vec<Term>>> {
+    fn reduce_function(
+        &mut self,
+        term: &Term,
+        at: usize,
+        name: &str,
+    ) -> Outcome<Option<Vec<Term>>> {
         if !matches!(name, "sign" | "sin") || !term.factors[at].power.is_integer() {
             return Ok(None);
         }
