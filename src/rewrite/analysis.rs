@@ -179,6 +179,10 @@ impl egg::Analysis<ENode> for Knowledge {
 
     fn modify(egraph: &mut Egraph, id: egg::Id) {
         let Some(literal) = literal_of(egraph, id) else {
+            // Ones say everything, too; `a .* a.^-1` beside them only breeds.
+            if egraph[id].nodes.iter().any(|node| node.op == Op::Ones) {
+                egraph[id].nodes.retain(|node| node.op == Op::Ones);
+            }
             return;
         };
         let mut leaves = vec![literal.clone()];

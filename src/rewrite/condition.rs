@@ -43,6 +43,7 @@ pub(crate) enum Test {
     Conformable,
     SameSign,
     CarryAlike,
+    NotMultiple,
 }
 
 const NAMES: &[(&str, Test, usize)] = &[
@@ -72,11 +73,12 @@ const NAMES: &[(&str, Test, usize)] = &[
     ("conformable", Test::Conformable, 2),
     ("same-sign", Test::SameSign, 2),
     ("carry-alike", Test::CarryAlike, 2),
+    ("not-multiple", Test::NotMultiple, 1),
 ];
 
 impl Condition {
     pub(crate) const VOCABULARY: &'static str = "conditions: scalar, not-scalar, column, not-column, row, is-one, square, symmetric, diagonal, \
-        distribution, positive, number, not-number, integer, half-integer, variable, sample-constant (one variable); constant, varies, has-rows, has-size, \
+        distribution, positive, number, not-number, integer, half-integer, not-multiple, variable, sample-constant (one variable); constant, varies, has-rows, has-size, \
         has-cols, same-shape, conformable, same-sign, carry-alike (two)";
 
     /// Reads `name(?a` or `name(?a, ?b` (the closing parenthesis is cut by the caller).
@@ -120,6 +122,13 @@ impl Condition {
         if self.test == Test::CarryAlike {
             let carries = |fact: &Fact| fact.depends & egraph.analysis.hessian_mask() != 0;
             return b.is_some_and(|b| carries(a) == carries(b));
+        }
+        if self.test == Test::NotMultiple {
+            let is_number = |id: egg::Id| egraph[id].data.number.is_some();
+            return egraph[subst[self.first]]
+                .nodes
+                .iter()
+                .all(|node| node.op != crate::expr::Op::Scale || !is_number(node.children[0]));
         }
         if self.test == Test::VariableItself {
             return egraph[subst[self.first]]
@@ -167,6 +176,6 @@ fn test(test: Test, a: &Fact, b: Option<&Fact>) -> bool {
             (Some(p), Some(q)) => p.is_positive() == q.is_positive(),
             _ => false,
         },
-        Test::VariableItself | Test::SampleConstant | Test::CarryAlike => false,
+        Test::VariableItself | Test::SampleConstant | Test::CarryAlike | Test::NotMultiple => false,
     }
 }

@@ -205,7 +205,7 @@ fn extend(rule: &Rule) -> Option<(PatternAst<ENode>, PatternAst<ENode>)> {
         _ => None,
     };
     let node = root(&rule.lhs).filter(|node| node.op == Op::Add || node.op == Op::Hadamard)?;
-    if rule.name == "had-commutes" || rule.name == "had-associative" {
+    if rule.name == "had-commutes" {
         return None;
     }
     let rest: Var = RESERVED.parse().ok()?;

@@ -295,7 +295,13 @@ fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id
         let node = &graph[id];
         let children: Vec<egg::Id> = node.children.iter().map(|c| classes[c]).collect();
         let class = if node.op == Op::Add {
-            insert_sum(egraph, &children)
+            insert_pairs(egraph, &node.op, &children)
+        } else if node.op == Op::Hadamard {
+            let factors: Vec<egg::Id> = hadamard_factors(graph, id)
+                .iter()
+                .map(|factor| classes[factor])
+                .collect();
+            insert_pairs(egraph, &node.op, &factors)
         } else {
             egraph.add(ENode::new(node.op.clone(), &children))
         };
@@ -303,11 +309,25 @@ fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id
     }
 }
 
-/// At most this many operands are paired; longer sums keep their order.
+/// At most this many operands are paired; longer sums and products keep their order.
 const MAX_PAIRED: usize = 24;
 
-fn insert_sum(egraph: &mut Egraph, children: &[egg::Id]) -> egg::Id {
-    let class = nest(&mut |node| egraph.add(node), &Op::Add, children);
+/// The factors of nested Hadamard products, in order. In what `insert` visits, each stands before the product.
+fn hadamard_factors(graph: &Graph, id: Id) -> Vec<Id> {
+    let mut factors = Vec::new();
+    let mut stack = vec![id];
+    while let Some(id) = stack.pop() {
+        if graph[id].op == Op::Hadamard {
+            stack.extend(graph[id].children.iter().rev());
+        } else {
+            factors.push(id);
+        }
+    }
+    factors
+}
+
+fn insert_pairs(egraph: &mut Egraph, op: &Op, children: &[egg::Id]) -> egg::Id {
+    let class = nest(&mut |node| egraph.add(node), op, children);
     if children.len() > 2 && children.len() <= MAX_PAIRED {
         for i in 0..children.len() {
             for j in i + 1..children.len() {
@@ -319,7 +339,7 @@ fn insert_sum(egraph: &mut Egraph, children: &[egg::Id]) -> egg::Id {
                         .filter(|(k, _)| *k != i && *k != j)
                         .map(|(_, c)| *c),
                 );
-                let other = nest(&mut |node| egraph.add(node), &Op::Add, &order);
+                let other = nest(&mut |node| egraph.add(node), op, &order);
                 egraph.union_trusted(class, other, "sums commute");
             }
         }

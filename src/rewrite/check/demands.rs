@@ -123,7 +123,12 @@ impl<'a> Demands<'a> {
                 .iter()
                 .any(|c| tests.contains(&c.test) && c.variables().contains(&var))
         };
-        if asks(&[Test::Number, Test::Integer, Test::SameSign]) {
+        if asks(&[
+            Test::Number,
+            Test::Integer,
+            Test::HalfInteger,
+            Test::SameSign,
+        ]) {
             let number = |(top, bottom): (i64, i64)| Rational::new(top.into(), bottom.into());
             return NUMBERS.map(|n| Candidate::Number(number(n))).to_vec();
         }
