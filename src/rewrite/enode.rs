@@ -71,7 +71,7 @@ impl fmt::Display for ENode {
 /// A term with its operations, children before parents; the last one is the root.
 pub(crate) type Term = egg::RecExpr<ENode>;
 
-/// Writes `root` as a term with sums nested to the right, one node for each shared subexpression.
+/// Writes `root` as a term with sums and Hadamard products nested to the right, one node for each shared subexpression.
 pub(crate) fn to_term(graph: &Graph, root: Id) -> Term {
     let mut term = Term::default();
     let mut ids: HashMap<Id, egg::Id> = HashMap::new();
@@ -80,12 +80,30 @@ pub(crate) fn to_term(graph: &Graph, root: Id) -> Term {
         let children: Vec<egg::Id> = node.children.iter().map(|c| ids[c]).collect();
         let new = if node.op == Op::Add {
             nest(&mut |node| term.add(node), &Op::Add, &children)
+        } else if node.op == Op::Hadamard {
+            let factors = hadamard_factors(graph, id);
+            let factors: Vec<egg::Id> = factors.iter().map(|factor| ids[factor]).collect();
+            nest(&mut |node| term.add(node), &Op::Hadamard, &factors)
         } else {
             term.add(ENode::new(node.op.clone(), &children))
         };
         ids.insert(id, new);
     }
     term
+}
+
+/// The factors of nested Hadamard products, in order; each stands before the product in topological order.
+pub(crate) fn hadamard_factors(graph: &Graph, id: Id) -> Vec<Id> {
+    let mut factors = Vec::new();
+    let mut stack = vec![id];
+    while let Some(id) = stack.pop() {
+        if graph[id].op == Op::Hadamard {
+            stack.extend(graph[id].children.iter().rev());
+        } else {
+            factors.push(id);
+        }
+    }
+    factors
 }
 
 /// Nests an associative operation to the right: `a + (b + (c + d))`.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
-use super::enode::{ENode, Term, nest, to_term};
+use super::enode::{ENode, Term, hadamard_factors, nest, to_term};
 use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
@@ -311,20 +311,6 @@ fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id
 
 /// At most this many operands are paired; longer sums and products keep their order.
 const MAX_PAIRED: usize = 24;
-
-/// The factors of nested Hadamard products, in order. In what `insert` visits, each stands before the product.
-fn hadamard_factors(graph: &Graph, id: Id) -> Vec<Id> {
-    let mut factors = Vec::new();
-    let mut stack = vec![id];
-    while let Some(id) = stack.pop() {
-        if graph[id].op == Op::Hadamard {
-            stack.extend(graph[id].children.iter().rev());
-        } else {
-            factors.push(id);
-        }
-    }
-    factors
-}
 
 fn insert_pairs(egraph: &mut Egraph, op: &Op, children: &[egg::Id]) -> egg::Id {
     let class = nest(&mut |node| egraph.add(node), op, children);

@@ -166,7 +166,7 @@ const MODULES: &[(&str, &str)] = &[
 
 /// Expressions that a person may write in a proof, each with the rule that is to work on it.
 const EXPRESSIONS: &[(&str, &str)] = &[
-    ("add-like", "(add A (scale 3 (t (t A))))"),
+    ("add-like", "(add A (scale 3 (mul A (eye #n))))"),
     (
         "commutation-inverse",
         "(mul (commutation #m #n) (commutation #n #m))",
@@ -225,7 +225,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("sand-diag-diag", "(sand (diag x) (diag y))"),
     ("sand-kron-kron", "(sand (kron A B) (kron S S))"),
     ("sand-of-identity", "(sand A (eye #n))"),
-    ("scale-power-more", "(scale s (t (scale (pow s 2) W)))"),
+    ("scale-power-more", "(scale s (pow (tr s) 2))"),
     (
         "had-power-positive",
         "(had (softmax x) (pow (softmax x) -1))",
@@ -257,6 +257,26 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("tr-scale", "(tr (scale s A))"),
     ("tr-t", "(tr (t A))"),
     ("vec-inner", "(mul (t (vec A)) (vec B))"),
+    (
+        "add-zero-scalar-left",
+        "(add (tr (scale 0 A)) (scale 2 (mul (t x) (scale 3 y))))",
+    ),
+    ("commutation-vec", "(mul (commutation #m #n) (vec W))"),
+    ("diag-add-scaled", "(add (diag x) (scale s (diag y)))"),
+    ("exp-product", "(had (apply exp x) (apply exp y))"),
+    ("norm2-square", "(pow (norm2 x) 2)"),
+    ("norm2-square-matrix", "(pow (norm2 A) 2)"),
+    ("reshape-column", "(reshape A (dim* #n #n) #1)"),
+    ("reshape-row", "(reshape A #1 (dim* #n #n))"),
+    ("sum-square", "(sum (pow x 2))"),
+    (
+        "kron-row-diagonal-places",
+        "(mul (kron (t x) A) (mul (diag (vec (eye #n))) (kron (ones #n #1) B)))",
+    ),
+    (
+        "diagonal-places-kron-column",
+        "(mul (mul (kron (ones #1 #n) B) (diag (vec (eye #n)))) (kron x A))",
+    ),
 ];
 
 #[test]
