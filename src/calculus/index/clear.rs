@@ -21,20 +21,20 @@ struct Edge {
 impl Core<'_> {
     /// Whether a tensor is zero because its product with matrices whose inverses stand in it is. An inverse that is
     /// written exists, so such a product is zero only where the tensor is.
-    pub(super) fn vanishes_without_inverses(&mut self, tensor: Tensor) -> Outcome<bool> {
+    pub(super) fn vanishes_without_inverses(&mut self, tensor: &Tensor) -> Outcome<bool> {
         self.clear(tensor, DEPTH)
     }
 
-    fn clear(&mut self, tensor: Tensor, depth: usize) -> Outcome<bool> {
+    fn clear(&mut self, tensor: &Tensor, depth: usize) -> Outcome<bool> {
         if tensor.terms.is_empty() {
             return Ok(true);
         }
         if depth == 0 {
             return Ok(false);
         }
-        for edge in edges(&tensor) {
+        for edge in edges(tensor) {
             let product = self.without(&edge, tensor.clone())?;
-            if self.clear(product, depth - 1)? {
+            if self.clear(&product, depth - 1)? {
                 return Ok(true);
             }
         }

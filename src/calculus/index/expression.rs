@@ -114,7 +114,7 @@ fn decide(graph: &Graph, a: Id, b: Id, defined: &[Id]) -> Outcome<Decision> {
         let (total, q) = both.align(p, q);
         let rest = both.minus(total, &q)?;
         let verdict = verdict(graph, &both.finish(rest.clone())?);
-        if verdict != Decision::Equal && !both.vanishes_without_inverses(rest)? {
+        if verdict != Decision::Equal && !both.vanishes_without_inverses(&rest)? {
             return Ok(verdict);
         }
     }
