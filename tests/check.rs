@@ -35,6 +35,7 @@ const RIGHT: &[&str] = &[
     "module m(x: R[n]) -> e: R { param A: R[n, n] symmetric\n e = x'*A*A*x + tr(A'*A*A) }",
     "module m(x: R[n]) -> z: R[n] { param D: R[n, n] diagonal\n z = D*D'*x + D*tanh(D*x) }",
     "module m(x: R[n] distribution) -> z: R[n] { z = x * sum(x) + x .* x }",
+    "module m(x: R[n]) -> z: R[n] { z = 1000*x + 2e6*sin(x) }",
     "module m(x: R[n]) -> e: R { param A: R[n, n] positive-definite\n e = x' * inv(A) * x + logdet(A) }",
 ];
 

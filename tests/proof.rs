@@ -197,6 +197,93 @@ fn algebra_is_decided() {
     }
 }
 
+const MATRICES: &str = "
+module matrices(x: R[n], A: R[n, n], C: R[k, k], U: R[n, k], V: R[k, n], X: R[m, n], S: R[m, m] symmetric, s: R) -> z: R {
+    z = sum(x) + sum(A) + sum(C) + sum(U) + sum(V) + sum(X) + sum(S) + s
+}
+module distance(x: R[n]) -> z: R {
+    param A: R[m, n]
+    param b: R[m]
+    z = norm2(A*x - b)^2
+}
+module residuals(X: R[m, n]) -> z: R {
+    param S: R[m, m] symmetric
+    z = logdet(X'*S*X)
+}
+module ratio(x: R[n], s: R) -> z: R[n] { z = x / s }
+module divergence(x: R[n], y: R[n]) -> z: R {
+    p = softmax(x)
+    q = softmax(y)
+    z = dot(p, log(p) - log(q))
+}
+";
+
+/// What was once unknown, refuted by rounding alone, or without an end.
+#[test]
+fn what_rounding_or_a_division_hid_is_decided() {
+    let file = language::parse("matrices.hbp", MATRICES).expect("no errors");
+    let equal = [
+        (
+            "matrices",
+            "inv(A + U*C*V)",
+            "inv(A) - inv(A)*U*inv(inv(C) + V*inv(A)*U)*V*inv(A)",
+        ),
+        ("matrices", "inv(eye(n) + U*V)*U", "U*inv(eye(k) + V*U)"),
+        ("matrices", "sin(x).^2 + cos(x).^2", "ones(n)"),
+        ("matrices", "sqrt(x.^2)", "abs(x)"),
+        ("matrices", "abs(x).^2", "x.^2"),
+        ("matrices", "tr(E(A))", "E(tr(A))"),
+        ("distance", "grad(x)", "2*grad(z)*A'*(A*x - b)"),
+        ("distance", "resid(x)", "2*grad(z)*A'*A"),
+        // X'SX is singular where X has more columns than rows.
+        ("residuals", "grad(X)", "2*grad(z)*S*X*inv(X'*S*X)"),
+        ("ratio", "s/s", "1"),
+        ("divergence", "grad(y)", "grad(z)*(softmax(y) - softmax(x))"),
+    ];
+    for (module, left, right) in equal {
+        let answer = ask(&file, module, &[], left, right);
+        assert!(
+            [Answer::Rules, Answer::Indices].contains(&answer),
+            "{left} = {right}: {answer:?}"
+        );
+    }
+    let others = [
+        ("matrices", "s/s", "1", Answer::Unknown),
+        (
+            "matrices",
+            "inv(A + U*V)",
+            "inv(A) - inv(A)*U*V*inv(A)",
+            Answer::Refuted,
+        ),
+        (
+            "matrices",
+            "inv(eye(n) + U*V)*U",
+            "U*inv(eye(k) - V*U)",
+            Answer::Refuted,
+        ),
+        ("matrices", "x", "1.0000001*x", Answer::Refuted),
+        (
+            "residuals",
+            "grad(X)",
+            "grad(z)*S*X*inv(X'*S*X)",
+            Answer::Refuted,
+        ),
+    ];
+    for (module, left, right, expected) in others {
+        let answer = ask(&file, module, &[], left, right);
+        assert_eq!(answer, expected, "{left} = {right}");
+    }
+    // True, and rounding says otherwise: whatever the answer, it is not that they differ.
+    for (left, right) in [
+        ("log(1 - sigmoid(30*s))", "-softplus(30*s)"),
+        ("1/(1 - tanh(20*s))", "(1 + exp(40*s))/2"),
+        ("(sqrt(1e8 + s^2) - 1e4)*(sqrt(1e8 + s^2) + 1e4)", "s^2"),
+    ] {
+        let answer = ask(&file, "matrices", &[], left, right);
+        assert_ne!(answer, Answer::Refuted, "{left} = {right}");
+    }
+}
+
 /// Everything a module's JSON says of its Hessians is read back and proved.
 fn read_back(file: &File, module: &str) {
     let derived = derive(
@@ -243,6 +330,8 @@ fn what_is_printed_is_what_was_derived() {
         include_str!("../examples/residual.hbp"),
         include_str!("../examples/tied_autoencoder.hbp"),
         include_str!("../examples/activation.hbp"),
+        include_str!("../examples/layer_norm.hbp"),
+        "module nested(x: R[n]) -> z: R[n] {\n param g: R[n]\n u = linear[h](layer_norm(x))\n z = x + linear[n](gelu(u)) .* g\n}",
     ];
     for text in examples {
         let file = language::parse("example.hbp", text).expect("no errors");

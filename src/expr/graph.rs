@@ -47,6 +47,11 @@ impl Role {
     }
 }
 
+/// True for the name of ℋz, the Hessian at the output: `hess(z)`. It is symmetric, and no name in a file has a bracket.
+pub(crate) fn is_output_hessian(name: &str) -> bool {
+    name.starts_with("hess(")
+}
+
 /// Declared properties of a variable's value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(
@@ -65,6 +70,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// True when A = A' follows.
+    pub fn imply_symmetric(self) -> bool {
+        self.symmetric || self.positive_definite || self.diagonal
+    }
+
     /// What is known when both are.
     pub fn and(self, other: Self) -> Self {
         Self {

@@ -29,6 +29,7 @@ pub use dimension::{Dimension, Shape, Sizes};
 pub use elementwise::taylor;
 pub use environment::{Environment, SmoothFunction};
 pub use evaluate::{ENTRY_LIMIT, EvaluateError, evaluate};
+pub(crate) use graph::is_output_hessian;
 pub use graph::{Facts, Function as FunctionDefinition, Graph, Id, Node, Role, Variable};
 pub use infer::{ShapeError, Sort, infer};
 pub use matrix::Matrix;

@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::diagnostic::Diagnostics;
 use crate::hbp::{DeriveError, UnfoldError};
 use crate::kernel::CompileError;
+use crate::rewrite::RewriteError;
 
 /// Why a module or network could not be run or planned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -117,7 +118,17 @@ const OTHER_OPERATIONS: &str =
 
 impl From<DeriveError> for RunError {
     fn from(error: DeriveError) -> Self {
-        Self::input(error.to_string(), OTHER_OPERATIONS)
+        let message = error.to_string();
+        match error {
+            DeriveError::Rewrite {
+                source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
+                ..
+            } => Self::limit(
+                message,
+                "split the module in several, and compose them in a network",
+            ),
+            _ => Self::input(message, OTHER_OPERATIONS),
+        }
     }
 }
 

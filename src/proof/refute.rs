@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::expr::{
     Draw, Environment, Graph, Id, Matrix, Name, Noisy, Op, Scalar, Sizes, evaluate,
-    random_environment,
+    is_output_hessian, random_environment,
 };
 
 /// Numbers for which two expressions differ.
@@ -166,7 +166,7 @@ pub(crate) fn symmetric_upstream(
     for name in graph
         .variables()
         .keys()
-        .filter(|name| name.starts_with("hess("))
+        .filter(|name| is_output_hessian(name))
     {
         for sample in &mut environment.samples {
             let Some(h) = sample.get(name) else { continue };

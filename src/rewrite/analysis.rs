@@ -8,7 +8,7 @@ use num_traits::{One, Zero};
 
 use super::enode::ENode;
 use super::fact::fact_of;
-use crate::expr::{Dimension, Graph, Id, Name, Op, Rational, Role, Shape, Sort};
+use crate::expr::{Dimension, Graph, Id, Name, Op, Rational, Role, Shape, Sort, is_output_hessian};
 
 /// The e-graph of this floor.
 pub(crate) type Egraph = EGraph<ENode, Knowledge>;
@@ -87,14 +87,11 @@ impl Knowledge {
                 knowledge.sample_mask |= 1 << bit;
             }
             let mut fact = Fact::plain(Sort::Value(variable.shape.clone()), 1 << bit);
-            let is_hessian = variable.role == Role::Upstream && name.starts_with("hess(");
+            let is_hessian = variable.role == Role::Upstream && is_output_hessian(name);
             if is_hessian {
                 knowledge.hessian_mask |= 1 << bit;
             }
-            fact.symmetric |= variable.facts.symmetric
-                || variable.facts.positive_definite
-                || variable.facts.diagonal
-                || is_hessian;
+            fact.symmetric |= variable.facts.imply_symmetric() || is_hessian;
             fact.diagonal |= variable.facts.diagonal;
             fact.distribution = variable.facts.distribution;
             fact.nonnegative = variable.facts.distribution;

@@ -51,6 +51,9 @@ struct Choice {
 /// What must never be chosen while anything else is there: operators that a phase should have removed.
 const FORBIDDEN: u64 = 1 << 32;
 
+/// A form of more characters is none: shared parts can make a tree too long to count.
+const LARGEST: u64 = 1 << 60;
+
 /// The best forms of all classes.
 pub(crate) struct Extraction<'a> {
     egraph: &'a Egraph,
@@ -194,7 +197,7 @@ impl<'a> Extraction<'a> {
                 weight += 40;
             }
         }
-        Some(Choice {
+        (weight < LARGEST).then(|| Choice {
             weight,
             form,
             node: node.clone(),

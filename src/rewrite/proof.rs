@@ -1,7 +1,10 @@
 //! Proofs: how an e-graph got from one form to another, one rule a step. Why: an equation that nobody can follow is
 //! not a derivation, and a proof that is not asked for must cost nothing.
 
-use egg::FlatTerm;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use egg::{FlatTerm, TreeTerm};
 
 use super::analysis::{Egraph, Knowledge};
 use super::enode::{ENode, build, to_term};
@@ -14,7 +17,8 @@ use crate::expr::{Graph, Id, Name, ShapeError};
 pub struct Rewriting {
     /// The phase it belongs to.
     pub phase: Phase,
-    /// The rule's name; `sums commute`, `evaluate`, `local` and `collect terms` are the engine's own.
+    /// The rule's name; `sums commute`, `evaluate`, `local`, `collect terms` and
+    /// `many rules` (a part of a proof that is too long to be written) are the engine's own.
     pub rule: String,
     /// True when the rule was read from right to left.
     pub backwards: bool,
@@ -46,8 +50,24 @@ pub(crate) fn explain(
     phase: Phase,
 ) -> Vec<Rewriting> {
     let mut explanation = egraph.explain_equivalence(from, to);
-    let flat = explanation.make_flat_explanation();
+    let extent = Extent::of_proof(&explanation.explanation_trees, &mut HashMap::new());
     let mut steps = Vec::new();
+    if extent.lines.saturating_mul(extent.operations) > MAX_WRITTEN {
+        let mut whole = |term| build_term(graph, term, locals);
+        if let [Ok(before), Ok(after)] = [from, to].map(&mut whole)
+            && before != after
+        {
+            steps.push(Rewriting {
+                phase,
+                rule: "many rules".into(),
+                backwards: false,
+                before,
+                after,
+            });
+        }
+        return steps;
+    }
+    let flat = explanation.make_flat_explanation();
     let mut before: Option<Id> = None;
     for term in flat {
         // A size may stand there as any scalar that equals it; such a line says nothing to a reader.
@@ -68,6 +88,65 @@ pub(crate) fn explain(
         before = Some(after);
     }
     steps
+}
+
+/// More operations than this, over all lines of a proof, are not written out: shared parts make a proof exponentially
+/// longer than its e-graph.
+const MAX_WRITTEN: u64 = 4_000_000;
+
+/// How long a proof is when it is written line by line.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    lines: u64,
+    /// Operations in a line.
+    operations: u64,
+}
+
+impl Extent {
+    fn of_proof(
+        proof: &[Rc<TreeTerm<ENode>>],
+        known: &mut HashMap<*const TreeTerm<ENode>, Self>,
+    ) -> Self {
+        let terms = proof.iter().map(|term| Self::of_term(term, known));
+        terms.fold(Self::default(), |sum, term| Self {
+            lines: sum.lines.saturating_add(term.lines),
+            operations: sum.operations.max(term.operations),
+        })
+    }
+
+    fn of_term(
+        term: &Rc<TreeTerm<ENode>>,
+        known: &mut HashMap<*const TreeTerm<ENode>, Self>,
+    ) -> Self {
+        if let Some(extent) = known.get(&Rc::as_ptr(term)) {
+            return *extent;
+        }
+        let mut extent = Self {
+            lines: 1,
+            operations: 1,
+        };
+        for child in &term.child_proofs {
+            let child = Self::of_proof(child, known);
+            extent.lines = extent.lines.saturating_add(child.lines.saturating_sub(1));
+            extent.operations = extent.operations.saturating_add(child.operations);
+        }
+        known.insert(Rc::as_ptr(term), extent);
+        extent
+    }
+}
+
+/// Writes a term into a graph.
+fn build_term(
+    graph: &mut Graph,
+    term: &egg::RecExpr<ENode>,
+    locals: &[(Name, Id)],
+) -> Result<Id, ShapeError> {
+    let mut ids: Vec<Id> = Vec::with_capacity(term.len());
+    for node in term.iter() {
+        let children: Vec<Id> = node.children.iter().map(|c| ids[usize::from(*c)]).collect();
+        ids.push(build(graph, &node.op, &children, locals)?);
+    }
+    Ok(ids[ids.len() - 1])
 }
 
 /// Writes a term of an explanation into a graph.

@@ -1,7 +1,7 @@
 //! Symmetric sums written so that a reader sees it: `u*v' + v*u'`, not `(u - v)*v' + …`. Why last: factoring makes a
 //! sum shorter by taking its terms apart unevenly, and no cost of single terms can know of the others.
 
-use crate::expr::{Graph, Id, Op, ShapeError};
+use crate::expr::{Facts, Graph, Id, Op, ShapeError, is_output_hessian};
 
 use super::normalise::normalise;
 
@@ -135,8 +135,7 @@ fn transpose(graph: &mut Graph, id: Id) -> Result<Id, ShapeError> {
         Op::Diag | Op::Eye => Ok(id),
         Op::Variable(name) => {
             let facts = graph.variables().get(name).map(|v| v.facts);
-            let symmetric = facts.is_some_and(|f| f.symmetric || f.positive_definite || f.diagonal);
-            if symmetric || name.starts_with("hess(") {
+            if facts.is_some_and(Facts::imply_symmetric) || is_output_hessian(name) {
                 Ok(id)
             } else {
                 graph.node(Op::Transpose, &[id])

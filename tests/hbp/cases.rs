@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use hbp::expr::{Draw, Id, Module, Name, Names, Sizes, evaluate, print, print_definition};
-use hbp::hbp::{Equations, Structure, cross_hessian};
+use hbp::expr::{Draw, Id, Matrix, Module, Name, Names, Sizes, evaluate, print, print_definition};
+use hbp::hbp::{Equations, Request, Structure, cross_hessian, row_major};
 use hbp::rewrite::{Phase, Report, Rewriter};
 
 use super::derived;
@@ -178,4 +178,60 @@ fn cross_blocks_agree_with_hyper_dual_numbers() {
             }
         }
     }
+}
+
+/// The rows of a matrix whose rows are the entries of a value of this shape, from column to row order.
+fn by_rows(matrix: &Matrix<f64>, (rows, cols): (usize, usize)) -> Matrix<f64> {
+    let place = |k: usize| k / cols + (k % cols) * rows;
+    Matrix::from_fn(matrix.rows(), matrix.cols(), |i, j| matrix[(place(i), j)])
+}
+
+#[test]
+fn blocks_by_rows_are_those_by_columns_in_another_order() {
+    let style = Request::default().style;
+    let mut turned = 0;
+    for case in cases() {
+        let (columns, _) = derived(&case.module);
+        let rows = row_major(columns.clone(), style, Rewriter::embedded()).unwrap();
+        let (z, z_id) = &columns.module.output;
+        let sizes = &case.sizes[0];
+        let at = environment(&columns.module, sizes, 7, Draw::Normal).unwrap();
+        let shape_of = |id| evaluate(&columns.module.graph, id, &at).unwrap().shape();
+        let z_shape = shape_of(*z_id);
+        let both =
+            |m: &Matrix<f64>, shape| by_rows(&by_rows(m, shape).transpose(), shape).transpose();
+        let mut at_rows = at.clone();
+        let hessian = at.get(&format!("hess({z})")).unwrap();
+        at_rows.set(format!("hess({z})"), &both(hessian, z_shape));
+        for (c, r) in columns.equations.iter().zip(&rows.equations) {
+            let v_shape = at.get(&c.variable).unwrap().shape();
+            let value = |id| evaluate(&columns.module.graph, id, &at).unwrap();
+            let row_value = |id| evaluate(&rows.module.graph, id, &at_rows).unwrap();
+            let jacobian = by_rows(&value(c.jacobian), z_shape);
+            let jacobian = by_rows(&jacobian.transpose(), v_shape).transpose();
+            for (name, expected, found) in [
+                ("jac", jacobian, row_value(r.jacobian)),
+                (
+                    "resid",
+                    both(&value(c.residual), v_shape),
+                    row_value(r.residual),
+                ),
+                (
+                    "hess",
+                    both(&value(c.hessian), v_shape),
+                    row_value(r.hessian),
+                ),
+            ] {
+                let distance = found.distance(&expected);
+                assert!(
+                    distance < TOLERANCE,
+                    "{}: {name}({}) is off by {distance}",
+                    case.name,
+                    c.variable
+                );
+                turned += usize::from(v_shape.0 > 1 && v_shape.1 > 1);
+            }
+        }
+    }
+    assert!(turned >= 20, "only {turned} quantities of matrices");
 }

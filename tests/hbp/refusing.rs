@@ -56,3 +56,24 @@ fn only_what_is_asked_for_is_derived() {
     let names: Vec<&str> = equations.equations.iter().map(|e| &*e.variable).collect();
     assert_eq!(names, ["x", "b"], "in the module's order");
 }
+
+/// Shared parts make these trees too long to count: each level doubles them.
+#[test]
+fn what_doubles_at_every_level_is_refused_at_once() {
+    for step in [
+        "h{i} + h{i} .* h{i}",
+        "sin(h{i}) .* cos(h{i}) + h{i} .* exp(h{i})",
+    ] {
+        let levels: String = (0..60)
+            .map(|i| format!("h{} = {}\n", i + 1, step.replace("{i}", &i.to_string())))
+            .collect();
+        let text = format!("module m(x: R[n]) -> z: R[n] {{\nh0 = x\n{levels}z = h60\n}}");
+        let file = hbp::parse("deep.hbp", &text).unwrap();
+        let module = file.module("m").unwrap();
+        let error = refusal(&module, &Request::default(), Rewriter::embedded());
+        let DeriveError::Rewrite { source, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(matches!(source, RewriteError::TooLarge { .. }), "{error}");
+    }
+}

@@ -29,6 +29,45 @@ fn the_cases_come_out() {
     }
 }
 
+/// Where exp of the preactivation cancels or overflows: the block keeps to the functions that the module names.
+#[test]
+fn scaled_functions_keep_their_digits() {
+    let weights = Array::new(vec![2, 2], vec![200.0, 0.0, 0.0, 200.5]).unwrap();
+    let p = 1.0 / (1.0 + 0.5_f64.exp());
+    // z = softmax(A x)/2 at x = (1, 1), δ = (1, 2), ℋz = I: with M = diag p - p p', w = δ/2 the block's first entry is that
+    // of M²/4 + diag(w) M - p w'M - (p'w) M.
+    let m = p * (1.0 - p);
+    let first = m * m / 2.0 + 0.5 * m - p * (0.5 * m - m) - (1.0 - p / 2.0) * m;
+    for (text, expected) in [
+        (
+            "module s[m](x: R[n]) -> z: R[m] { param A: R[m, n]\n z = softmax(A*x)/2 }",
+            first,
+        ),
+        // σ'(-200) = σ''(-200) = exp(-200) in 64 bits, and the square of the first vanishes beside it.
+        (
+            "module s[m](x: R[n]) -> z: R[m] { param A: R[m, n]\n z = sigmoid(-(A*x))/2 }",
+            0.5 * (-200.0_f64).exp(),
+        ),
+    ] {
+        let module = file(text).module("s").unwrap();
+        let mut items = Items::new();
+        let vector = |values: Vec<f64>| Array::new(vec![2], values).unwrap();
+        items.insert("x".into(), vector(vec![1.0, 1.0]).into());
+        items.insert("A".into(), weights.clone().into());
+        items.insert("grad.z".into(), vector(vec![1.0, 2.0]).into());
+        let identity = Array::new(vec![2, 2], vec![1.0, 0.0, 0.0, 1.0]).unwrap();
+        items.insert("hess.z".into(), identity.into());
+        let found = matrix(&array(
+            &run_module(&module, &items, &dense()).unwrap(),
+            "hess.A",
+        ))[(0, 0)];
+        assert!(
+            (found / expected - 1.0).abs() < 1e-9,
+            "{text}: {found:e}, not {expected:e}"
+        );
+    }
+}
+
 /// Losses whose blocks have structure.
 const STRUCTURES: [&str; 6] = [
     "module m(X: R[n, k]) -> e: R { param W: R[n, n]\n e = tr(X'*W'*W*X) }",

@@ -169,7 +169,7 @@ fn is_polynomial(graph: &Graph, terms: &[Term]) -> bool {
                 .variables()
                 .get(name)
                 .is_some_and(|v| v.facts == crate::expr::Facts::default())
-                && !name.starts_with("hess(")
+                && !crate::expr::is_output_hessian(name)
         }
         _ => false,
     };

@@ -210,8 +210,8 @@ impl Core<'_> {
         let variable = self.graph.variables().get(name);
         let facts: Facts = self.facts(name);
         // The Hessian at the output is symmetric whoever declared it.
-        let upstream =
-            variable.is_none_or(|v| v.role == Role::Upstream) && name.starts_with("hess(");
+        let upstream = variable.is_none_or(|v| v.role == Role::Upstream)
+            && crate::expr::is_output_hessian(name);
         let (row, col) = (self.slot(&shape.rows), self.slot(&shape.cols));
         if facts.diagonal && !row.is_empty() {
             let head = Symbol::plain(Kind::Diagonal(name.clone()));

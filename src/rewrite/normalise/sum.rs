@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use num_traits::{One, Signed, Zero};
 
 use super::scalar::{Scalar, scale};
-use crate::expr::{Graph, Id, Op, Rational, ShapeError};
+use crate::expr::{Graph, Id, Op, Rational, ShapeError, is_output_hessian};
 
 /// A term: a scalar times a value that is no multiple, or the scalar alone.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ fn shared(head: &Term, rest: &[Term]) -> Scalar {
 fn is_mixed(graph: &Graph, terms: &[Term]) -> bool {
     let carries = |id: Id| {
         let mut variables = graph.free_variables(id).into_iter();
-        variables.any(|name| name.starts_with("hess("))
+        variables.any(|name| is_output_hessian(&name))
     };
     let of =
         |term: &Term| term.value.is_some_and(carries) || term.scalar.powers.bases().any(carries);
