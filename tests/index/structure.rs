@@ -147,3 +147,18 @@ fn factors_go_back_to_matrix_notation() {
         hbp::calculus::index::Decision::Equal
     );
 }
+
+/// Proofs write functions in terms of exp; a form that is to be run keeps them, with their digits.
+#[test]
+fn a_form_as_written_keeps_every_function() {
+    use hbp::calculus::index::{form_as_written, normal_form};
+    let (file, mut module) = module("module f(x: R[n]) -> z: R[n] { z = x }");
+    let value = expression(&file, &mut module, "tanh(x) .* sigmoid'(x)");
+    let kept = form_as_written(&module.graph, value).unwrap().to_string();
+    assert_eq!(kept, "sigmoid'(x[i]) tanh(x[i])");
+    let unfolded = normal_form(&module.graph, value).unwrap().to_string();
+    assert!(
+        unfolded.contains("exp") && !unfolded.contains("tanh"),
+        "{unfolded}"
+    );
+}
