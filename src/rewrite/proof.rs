@@ -142,7 +142,7 @@ fn build_term(
     locals: &[(Name, Id)],
 ) -> Result<Id, ShapeError> {
     let mut ids: Vec<Id> = Vec::with_capacity(term.len());
-    for node in term.iter() {
+    for node in term {
         let children: Vec<Id> = node.children.iter().map(|c| ids[usize::from(*c)]).collect();
         ids.push(build(graph, &node.op, &children, locals)?);
     }

@@ -1,14 +1,16 @@
 //! Whether rules do something when they run. Why: a true rule that never matches, or whose result the analysis
 //! knows anyway, is dead weight that looks like knowledge.
 
+use std::collections::HashMap;
+
 use super::super::analysis::{Egraph, Knowledge};
 use super::super::book::{Rule, RuleBook};
-use super::super::enode::to_term;
+use super::super::enode::{ENode, Term, nest};
 use super::super::phase::{Rules, saturate};
 use super::candidate::{build_all, conditions_hold};
 use super::instance::write_out;
 use super::search::Search;
-use crate::expr::Graph;
+use crate::expr::{Graph, Id, Op};
 
 /// What running one rule does for one of its instances.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +43,8 @@ fn effects(rule: &Rule) -> Vec<Effect> {
         }
         let right = write_out(&mut graph, &rule.rhs, &ids).unwrap();
         let mut egraph = Egraph::new(Knowledge::new(&graph, &[]));
-        let left = egraph.add_expr(&to_term(&graph, left));
-        let right = egraph.add_expr(&to_term(&graph, right));
+        let left = egraph.add_expr(&as_matched(&graph, left));
+        let right = egraph.add_expr(&as_matched(&graph, right));
         egraph.rebuild();
         if egraph.find(left) == egraph.find(right) {
             effects.push(Effect::Known);
@@ -56,6 +58,23 @@ fn effects(rule: &Rule) -> Vec<Effect> {
         });
     }
     effects
+}
+
+/// A term whose Hadamard products are nested as the rule wrote them, so that its own instance stands there.
+fn as_matched(graph: &Graph, root: Id) -> Term {
+    let mut term = Term::default();
+    let mut ids: HashMap<Id, egg::Id> = HashMap::new();
+    for id in graph.topological(&[root]) {
+        let node = &graph[id];
+        let children: Vec<egg::Id> = node.children.iter().map(|c| ids[c]).collect();
+        let new = if node.op == Op::Add {
+            nest(&mut |node| term.add(node), &Op::Add, &children)
+        } else {
+            term.add(ENode::new(node.op.clone(), &children))
+        };
+        ids.insert(id, new);
+    }
+    term
 }
 
 #[test]
