@@ -7,18 +7,17 @@ use super::report::Quantity;
 use super::{DIFFERENCE_TOLERANCE, TOLERANCE};
 use crate::backend::{Inputs, execute};
 use crate::expr::{
-    Draw, Environment, Id, Matrix, NEARBY, Name, Op, Sizes, Witness, evaluate, finite_jacobian,
-    random_environment, witness,
+    Draw, Environment, Graph, Id, Matrix, Name, Noisy, Op, Scalar, Sizes, Witness, evaluate,
+    finite_jacobian, random_environment, witness,
 };
 use crate::hbp::{Equation, Equations, unfold};
 use crate::kernel::{MEMORY_LIMIT, Program, compile};
 use crate::rewrite::Rewriter;
 
-/// Values beyond this are ill-conditioned points.
-const LARGEST: f64 = 1e5;
+/// Values beyond this are too close to overflow.
+const LARGEST: f64 = 1e100;
 
-/// A relative change of all values, and how much the map may change for it at a well-conditioned point.
-const CHANGE: f64 = 1e-12;
+/// How much the map may change at a well-conditioned point when every operation is a little wrong.
 const CHANGED: f64 = 1e-6;
 
 /// Smaller values are compared absolutely, as if they were this large.
@@ -117,10 +116,14 @@ impl Drawn {
         environment.set(hessian.as_str(), &hessian_value);
         let output = evaluate(graph, module.output.1, &environment).ok()?;
         // Beside a singular matrix the map's own value is rounding.
-        let is_stable = (1..=NEARBY).all(|k| {
-            let beside = environment.nudged(f64::from(k) * CHANGE);
-            let beside = evaluate(graph, module.output.1, &beside);
-            beside.is_ok_and(|beside| relative(&beside, &output) <= CHANGED)
+        let beside = [
+            noisy::<1>(graph, module.output.1, &environment),
+            noisy::<2>(graph, module.output.1, &environment),
+            noisy::<3>(graph, module.output.1, &environment),
+        ];
+        let is_stable = beside.iter().all(|beside| {
+            let error = beside.as_ref().map(|beside| relative(beside, &output));
+            error.is_some_and(|error| error <= CHANGED)
         });
         if !is_stable {
             return None;
@@ -298,6 +301,17 @@ fn witnessed(witness: &Witness, v: &str, quantity: Quantity) -> Option<Matrix<f6
         Quantity::Residual => witness.residual(v, v),
         Quantity::Hessian => witness.hessian(v, v),
     }
+}
+
+/// The value in numbers whose every operation is a little wrong.
+fn noisy<const SEED: u64>(
+    graph: &Graph,
+    id: Id,
+    environment: &Environment<f64>,
+) -> Option<Matrix<f64>> {
+    let environment = environment.convert(|v| Some(Noisy::<SEED>::from_f64(*v)))?;
+    let value = evaluate(graph, id, &environment).ok()?;
+    Some(value.map(Scalar::value))
 }
 
 fn is_moderate(matrix: &Matrix<f64>) -> bool {

@@ -67,26 +67,6 @@ impl<S: Scalar> Environment<S> {
     }
 }
 
-/// At how many points nearby a value is computed to see whether it is more than rounding: at a singular matrix rounding
-/// gives the same value twice now and then.
-pub const NEARBY: u32 = 12;
-
-impl Environment<f64> {
-    /// Nearly the same values, each changed by at most the fraction `by` of itself: symmetric ones stay symmetric,
-    /// diagonal ones diagonal.
-    pub fn nudged(&self, by: f64) -> Self {
-        let mut nudged = self.clone();
-        for matrix in nudged.samples.iter_mut().flat_map(|s| s.values_mut()) {
-            let (rows, cols) = matrix.shape();
-            *matrix = Matrix::from_fn(rows, cols, |i, j| {
-                let wave = (1.0 + (i + j) as f64 + 0.7 * (i * j) as f64).sin();
-                matrix[(i, j)] * (1.0 + by * wave)
-            });
-        }
-        nudged
-    }
-}
-
 /// A smooth elementwise function to stand for an abstract one:
 /// t ↦ a sin(b t + c) + d t + e tanh(t).
 #[derive(Clone, Copy, Debug, PartialEq)]

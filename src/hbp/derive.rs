@@ -3,15 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::forward::{Map, simpler_map, tidy};
 use super::naming::name_common_parts;
 use super::steps::Steps;
 use super::structure::{detect, structure_of};
 use super::{Equation, Equations, Loss, Structure};
 use crate::expr::{
-    Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, ShapeError, Variable, print_definition,
-    printed_size,
+    Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, Variable, print_definition,
 };
-use crate::rewrite::{Report, RewriteError, Rewriter, Rewriting, Style, pair_transposes};
+use crate::rewrite::{Report, RewriteError, Rewriter, Style, pair_transposes};
 
 /// What to derive.
 #[derive(Clone, Debug, Default)]
@@ -161,54 +161,6 @@ pub fn upstream(module: &mut Module) -> (Id, Id) {
         .graph
         .declare(format!("hess({name})"), upstream(square));
     (gradient, hessian)
-}
-
-/// Brings the forward map into normal form, so that a local's value is found again in what is derived.
-fn tidy(module: &mut Module) -> Result<(), ShapeError> {
-    module.output.1 = crate::rewrite::normalise(&mut module.graph, module.output.1)?;
-    for (_, value) in &mut module.locals {
-        *value = crate::rewrite::normalise(&mut module.graph, *value)?;
-    }
-    Ok(())
-}
-
-/// A forward map, and the steps that led to it.
-struct Map {
-    value: Id,
-    steps: Vec<Rewriting>,
-}
-
-/// The forward map in a shorter form where the rules know one: `b.^2 .* x` is easier to differentiate than
-/// `diag(b)*diag(b)*x`. No fact is used, since one holds for a value and not for how it varies.
-fn simpler_map(
-    graph: &mut Graph,
-    output: Id,
-    rewriter: &Rewriter,
-    explain: bool,
-) -> Result<Map, RewriteError> {
-    let names: Vec<Name> = graph.variables().keys().cloned().collect();
-    let facts: Vec<Facts> = names
-        .iter()
-        .map(|name| graph.replace_facts(name, Facts::default()))
-        .collect();
-    let mut report = Report {
-        explain,
-        ..Report::default()
-    };
-    let found = rewriter.simplify(graph, &[output], &[], Style::default(), &mut report);
-    for (name, facts) in names.iter().zip(facts) {
-        graph.replace_facts(name, facts);
-    }
-    let value = found?[0];
-    let size = |id| printed_size(graph, id, &Names::default());
-    if size(value) < size(output) {
-        let steps = report.steps.into_iter().next().unwrap_or_default();
-        return Ok(Map { value, steps });
-    }
-    Ok(Map {
-        value: output,
-        steps: Vec::new(),
-    })
 }
 
 struct Problem<'a> {

@@ -3,12 +3,15 @@
 //! This floor knows no numbers: it holds expressions, their names and how they were derived.
 
 mod derive;
+mod forward;
 mod naming;
+mod row_major;
 mod steps;
 mod structure;
 mod unfold;
 
 pub use derive::{DeriveError, Request, cross_hessian, derive, jacobian_of, upstream};
+pub use row_major::row_major;
 pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
 

@@ -1,5 +1,7 @@
 //! The form of a block, read off its expression.
 
+use std::collections::BTreeSet;
+
 use super::Structure;
 use crate::calculus::index::{self, Form, IndexExpression};
 use crate::expr::{Graph, Id, Names, Op, ShapeError, printed_size};
@@ -49,21 +51,37 @@ pub(crate) fn detect(graph: &mut Graph, id: Id) -> Result<Option<Id>, ShapeError
     if !searched {
         return Ok(None);
     }
-    let Ok(form) = index::normal_form(graph, id).and_then(|block| block.form()) else {
+    let Ok(form) = index::form_as_written(graph, id).and_then(|block| block.form()) else {
         return Ok(None);
     };
-    match form {
+    let found = match form {
         Form::Zero => {
             let shape = graph.shape(id);
-            Ok(Some(graph.zeros(&shape)))
+            Some(graph.zeros(&shape))
         }
         Form::Diagonal(entries) => match entries.to_graph(graph) {
-            Some(entries) => graph.node(Op::Diag, &[entries]).map(Some),
-            None => Ok(None),
+            Some(entries) => Some(graph.node(Op::Diag, &[entries])?),
+            None => None,
         },
-        Form::Kronecker(products) if products.len() <= FEW => kronecker_sum(graph, &products),
-        _ => Ok(None),
-    }
+        Form::Kronecker(products) if products.len() <= FEW => kronecker_sum(graph, &products)?,
+        _ => None,
+    };
+    // The core writes functions in terms of exp. That is for proofs: numbers cancel and overflow there.
+    Ok(found.filter(|found| functions(graph, *found) == functions(graph, id)))
+}
+
+/// The functions that an expression applies, derivatives of one counted as the function.
+fn functions(graph: &Graph, id: Id) -> BTreeSet<String> {
+    let below = graph.topological(&[id]).into_iter();
+    below
+        .filter_map(|id| match &graph[id].op {
+            Op::Function(f) => Some(f.name.to_string()),
+            Op::Softmax | Op::LogSumExp | Op::Norm2 => {
+                graph[id].op.head().map(|(name, _)| name.to_owned())
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 fn kronecker_sum(

@@ -75,6 +75,8 @@ pub fn parse_expression(
         );
     }
     builder.graph = std::mem::take(&mut module.graph);
+    // What was derived for the claim is not the size of its text.
+    builder.given = builder.graph.len();
     let value = builder.expression(&expr);
     module.graph = std::mem::take(&mut builder.graph);
     errors.append(std::mem::take(&mut builder.errors));

@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::{Id, Module, Name, print, printed_size};
 use crate::hbp::Step;
 use crate::language::{File, parse_expression};
-use crate::rewrite::{RewriteError, Rewriter};
+use crate::rewrite::{Phase, RewriteError, Rewriter, Rewriting, normalise_flat};
 
 /// What is to be decided.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Claim {
 pub enum Verdict {
     /// Equal, by these steps of the rule book from left to right.
     Proved {
-        /// How the derived quantities that occur were derived, by the text that asks for them.
+        /// How the derived quantities that occur were derived, by variable; no steps where that is too long.
         derivations: Vec<(String, Vec<Step>)>,
         /// The steps from the left side to the right one.
         steps: Vec<Step>,
@@ -99,12 +99,12 @@ pub enum ClaimError {
 pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict, ClaimError> {
     let mut module = claim.module.clone();
     let mut names = BTreeMap::new();
-    let mut derivations = Vec::new();
+    let mut asked = Vec::new();
     // Where a derivative is asked for, the module and the derivative exist.
     let mut defined = Vec::new();
     let mut read = |module: &mut Module, source: &str, text: &str, names: &BTreeMap<Name, Id>| {
         let mut resolver = |module: &mut Module, query: &crate::language::Query| {
-            let id = resolve::resolve(module, query, rewriter, &mut derivations)?;
+            let id = resolve::resolve(module, query, rewriter, &mut asked)?;
             defined.push(id);
             Ok(id)
         };
@@ -126,11 +126,8 @@ pub fn prove(file: &File, claim: &Claim, rewriter: &Rewriter) -> Result<Verdict,
     defined.push(module.output.1);
     let mut verdict = decide(&mut module, (left, right), &defined, claim.seed, rewriter)
         .map_err(ClaimError::Rewrite)?;
-    if let Verdict::Proved {
-        derivations: shown, ..
-    } = &mut verdict
-    {
-        *shown = derivations;
+    if let Verdict::Proved { derivations, .. } = &mut verdict {
+        *derivations = resolve::derivations(&claim.module, &asked, rewriter);
     }
     Ok(verdict)
 }
@@ -146,6 +143,19 @@ fn decide(
         return Ok(Verdict::Proved {
             derivations: Vec::new(),
             steps: Vec::new(),
+        });
+    }
+    // What differs only in the order of sums and products is the same at once.
+    let normal = [left, right].map(|side| normalise_flat(&mut module.graph, side));
+    if let [Ok(a), Ok(b)] = normal
+        && a == b
+    {
+        let rewriting = |before, after| Rewriting::collect_terms(Phase::Simplify, before, after);
+        let steps = [rewriting(left, a), rewriting(b, right)];
+        let steps = crate::hbp::print_steps(module, rewriter, "proof", &steps);
+        return Ok(Verdict::Proved {
+            derivations: Vec::new(),
+            steps,
         });
     }
     let numbers = refute::refute(&module.graph, left, right, seed);

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::expr::{
-    Draw, Environment, Graph, Id, Matrix, NEARBY, Name, Sizes, evaluate, random_environment,
+    Draw, Environment, Graph, Id, Matrix, Name, Noisy, Op, Scalar, Sizes, evaluate,
+    random_environment,
 };
 
 /// Numbers for which two expressions differ.
@@ -31,12 +32,12 @@ pub(crate) struct Numbers {
     pub(crate) points: usize,
 }
 
-/// Relative to the largest entry: far above rounding, far below any honest difference.
-const TOLERANCE: f64 = 1e-7;
-/// How far, relatively, values are moved to see whether a difference is more than rounding.
-const NUDGE: f64 = 1e-9;
-/// By how much, relatively, such a difference may change.
+/// Relative to the largest entry: smaller differences are rounding without a closer look.
+const TOLERANCE: f64 = 1e-11;
+/// By how much, relatively, a difference may change when every operation is a little wrong.
 const STABLE: f64 = 0.1;
+/// Points that take more operations are passed over.
+const WORK: usize = 20_000_000;
 const TRIES: u64 = 8;
 const SAMPLES: usize = 3;
 
@@ -51,6 +52,9 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
         } else {
             Draw::Positive
         };
+        if work(graph, &[left, right], &sizes) > WORK {
+            continue;
+        }
         let at = seed.wrapping_mul(1000).wrapping_add(attempt);
         let Ok(environment) = random_environment(graph, &sizes, SAMPLES, at, draw) else {
             continue;
@@ -68,15 +72,15 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
         points += 1;
         if let Some((entry, left_value, right_value)) = worst(&a, &b) {
             let difference = left_value - right_value;
-            let is_stable = (1..=NEARBY).all(|k| {
-                let beside = environment.nudged(f64::from(k) * NUDGE);
-                let at = |id| evaluate(graph, id, &beside).map(|value| value[entry]);
-                let (Ok(a), Ok(b)) = (at(left), at(right)) else {
-                    return false;
-                };
-                (a - b - difference).abs() <= STABLE * difference.abs()
-            });
-            // Beside a singular matrix a difference is rounding.
+            let noisy = [
+                noisy_difference::<1>(graph, (left, right), &environment, entry),
+                noisy_difference::<2>(graph, (left, right), &environment, entry),
+                noisy_difference::<3>(graph, (left, right), &environment, entry),
+            ];
+            let is_stable = noisy
+                .iter()
+                .all(|d| d.is_some_and(|d| (d - difference).abs() <= STABLE * difference.abs()));
+            // Where rounding decides, a difference refutes nothing.
             if !is_stable {
                 points -= 1;
                 continue;
@@ -106,6 +110,34 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
         counterexample: None,
         points,
     }
+}
+
+/// About how many operations an evaluation takes at the sizes.
+fn work(graph: &Graph, roots: &[Id], sizes: &Sizes) -> usize {
+    let entries = |id: Id| -> Option<(usize, usize)> {
+        let shape = graph[id].sort.shape()?;
+        Some((shape.rows.evaluate(sizes)?, shape.cols.evaluate(sizes)?))
+    };
+    let of = |id: Id| -> usize {
+        let node = &graph[id];
+        let Some((rows, cols)) = entries(id) else {
+            return usize::from(node.sort.shape().is_some()) * usize::MAX;
+        };
+        let inner = match node.op {
+            Op::Multiply => entries(node.children[0]).map_or(1, |(_, inner)| inner),
+            Op::Congruence | Op::Inverse | Op::EigAbs | Op::EigClip => {
+                entries(node.children[0]).map_or(1, |(rows, _)| rows)
+            }
+            Op::Determinant | Op::LogDeterminant => entries(node.children[0])
+                .map_or(1, |(rows, _)| {
+                    rows.saturating_mul(rows).saturating_mul(rows)
+                }),
+            _ => 1,
+        };
+        rows.saturating_mul(cols).saturating_mul(inner)
+    };
+    let nodes = graph.topological(roots).into_iter();
+    nodes.fold(0, |sum: usize, id| sum.saturating_add(of(id)))
 }
 
 fn dimension_names(graph: &Graph) -> Vec<Name> {
@@ -144,6 +176,18 @@ pub(crate) fn symmetric_upstream(
         }
     }
     environment
+}
+
+/// The difference at an entry in numbers whose every operation is a little wrong.
+fn noisy_difference<const SEED: u64>(
+    graph: &Graph,
+    (left, right): (Id, Id),
+    environment: &Environment<f64>,
+    entry: (usize, usize),
+) -> Option<f64> {
+    let environment = environment.convert(|v| Some(Noisy::<SEED>::from_f64(*v)))?;
+    let value = |id| Some(evaluate(graph, id, &environment).ok()?[entry].value());
+    Some(value(left)? - value(right)?)
 }
 
 /// The entry that differs most, if it differs by more than rounding explains.

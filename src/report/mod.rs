@@ -24,6 +24,8 @@ pub struct Setting<'a> {
     pub curvature: &'a str,
     /// What became of the sample mean, as in `exact`.
     pub batch: &'a str,
+    /// What vec stacks: `columns` or `rows`.
+    pub stacks: &'a str,
 }
 
 impl Default for Setting<'_> {
@@ -31,6 +33,7 @@ impl Default for Setting<'_> {
         Self {
             curvature: "hessian",
             batch: "exact",
+            stacks: "columns",
         }
     }
 }

@@ -17,12 +17,16 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
     let graph = &module.graph;
     let (z, value) = (latex_name(&module.output.0), module.output.1);
     let mut out = String::new();
-    let Setting { curvature, batch } = setting;
+    let Setting {
+        curvature,
+        batch,
+        stacks,
+    } = setting;
     let title = module.name.replace('_', r"\_");
     let _ = writeln!(out, "\\subsection*{{Module \\texttt{{{title}}}}}");
     let _ = writeln!(
         out,
-        "Conventions: $\\operatorname{{vec}}$ stacks columns; $\\mathrm{{D}}{z}(v) = \
+        "Conventions: $\\operatorname{{vec}}$ stacks {stacks}; $\\mathrm{{D}}{z}(v) = \
          \\partial \\operatorname{{vec}} {z} / \\partial (\\operatorname{{vec}} v)^\\top$; curvature \
          \\texttt{{{curvature}}}, batch \\texttt{{{batch}}}."
     );

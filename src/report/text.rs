@@ -36,9 +36,13 @@ pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<
 /// The conventions, the same in every report.
 pub(crate) fn conventions(module: &Module, setting: Setting<'_>) -> String {
     let z = &module.output.0;
-    let Setting { curvature, batch } = setting;
+    let Setting {
+        curvature,
+        batch,
+        stacks,
+    } = setting;
     format!(
-        "conventions: vec stacks columns; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
+        "conventions: vec stacks {stacks}; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
          grad(v) is δv, of the shape of v; hess(v) is ℋv = D {z}(v)' ℋ{z} D {z}(v) + resid(v), size v × size v;\n\
          resid(v) is the Jacobian of v ↦ D {z}(v)' δ{z} with δ{z} held constant\n\
          curvature: {curvature}; batch: {batch}\n"

@@ -20,7 +20,7 @@ mod symmetric;
 pub use book::{BookError, Rule, RuleBook};
 pub use check::{RuleCheck, check_book, check_rule};
 pub use extract::Style;
-pub(crate) use normalise::normalise;
+pub(crate) use normalise::{normalise, normalise_flat};
 pub use phase::{Phase, PhaseReport};
 pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};

@@ -66,7 +66,7 @@ fn paired_sum(graph: &mut Graph, terms: &[Id], atoms: &[Id]) -> Result<Id, Shape
             return sum(graph, terms);
         }
     }
-    let total = graph.node(Op::Add, &written_out)?;
+    let total = sum(graph, &written_out)?;
     let total = normalise(graph, total)?;
     // Like terms are collected; what all have in common stays in front of it.
     let Some(collected) = expand(graph, total, atoms)? else {

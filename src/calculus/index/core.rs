@@ -34,6 +34,8 @@ pub(super) struct Core<'g> {
     steps: usize,
     /// The variable whose declared facts are not used, because its entries are varied freely.
     pub(super) varied: Option<Name>,
+    /// Elementwise functions stay what they are called, instead of being written in terms of few.
+    pub(super) as_written: bool,
     /// Heads that stand in a denominator, and those that cancelled there, unless known to be positive.
     pub(super) denominators: BTreeSet<Symbol>,
     pub(super) cancelled: BTreeSet<Symbol>,
@@ -58,6 +60,7 @@ impl<'g> Core<'g> {
             next: 0,
             steps: 0,
             varied: None,
+            as_written: false,
             denominators: BTreeSet::new(),
             cancelled: BTreeSet::new(),
             lowered: HashMap::new(),

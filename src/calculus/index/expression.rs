@@ -82,6 +82,18 @@ pub fn normal_form(graph: &Graph, id: Id) -> Result<IndexExpression, IndexError>
     core.finish(tensor)
 }
 
+/// The form of an expression in which every elementwise function keeps its name, for structure that is to be written
+/// and run: in terms of few functions, numbers cancel and overflow.
+///
+/// # Errors
+/// When an operation has no index form, a value is not defined, or a limit is reached.
+pub fn form_as_written(graph: &Graph, id: Id) -> Result<IndexExpression, IndexError> {
+    let mut core = Core::new(graph);
+    core.as_written = true;
+    let tensor = core.lower(id)?;
+    core.finish(tensor)
+}
+
 /// Decides whether two expressions of one shape are equal. Where the values `defined` exist, nothing that they divide by
 /// is zero.
 pub fn equal(graph: &Graph, a: Id, b: Id, defined: &[Id]) -> Decision {

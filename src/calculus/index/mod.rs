@@ -36,5 +36,5 @@ mod term;
 
 pub use derive::{Derivation, Upstream, cross_block, derive, differentiate};
 pub use error::IndexError;
-pub use expression::{Decision, IndexExpression, equal, normal_form};
+pub use expression::{Decision, IndexExpression, equal, form_as_written, normal_form};
 pub use structure::Form;

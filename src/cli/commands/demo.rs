@@ -55,6 +55,7 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
     let setting = Setting {
         curvature: "hessian",
         batch: "exact",
+        ..Setting::default()
     };
     let page = report::text(&equations, setting, false).map_err(|e| super::derive::too_long(&e))?;
     output.text(&page)?;

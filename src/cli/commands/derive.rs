@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
-use crate::hbp::{DeriveError, Equations, Request, derive};
+use crate::hbp::{DeriveError, Equations, Request, derive, row_major};
 use crate::report::{self, Setting, TooLong};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
@@ -16,9 +16,6 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     exact_only(&arguments.approximation)?;
     if arguments.format == Format::Html {
         return Err(Failure::unavailable("--format html"));
-    }
-    if arguments.vec == Vectorisation::Row {
-        return Err(Failure::unavailable("--vec row"));
     }
     let modules = source::modules(&arguments.source, output)?;
     let rewriter = source::rewriter(&arguments.book)?;
@@ -35,13 +32,11 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     };
     let mut all = Vec::new();
     for module in &modules {
-        all.push(equations(
-            module,
-            &request,
-            &rewriter,
-            arguments.steps,
-            output,
-        )?);
+        let mut derived = equations(module, &request, &rewriter, arguments.steps, output)?;
+        if arguments.vec == Vectorisation::Row {
+            derived = row_major(derived, style, &rewriter).map_err(|e| failed(module, &e))?;
+        }
+        all.push(derived);
     }
     output.text(&written(&all, arguments)?)?;
     Ok(Exit::Done)
@@ -103,6 +98,10 @@ fn written(all: &[Equations], arguments: &Derive) -> Result<String, Failure> {
     let setting = Setting {
         curvature: &curvature,
         batch: &batch,
+        stacks: match arguments.vec {
+            Vectorisation::Column => "columns",
+            Vectorisation::Row => "rows",
+        },
     };
     let page = |equations| match arguments.format {
         Format::Latex => report::page(equations, setting),

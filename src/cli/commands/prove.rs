@@ -105,6 +105,12 @@ fn told(
 /// The derivation of what is asked for, chain by chain.
 fn derivation(variable: &str, steps: &[Step]) -> String {
     let mut text = String::new();
+    if steps.is_empty() {
+        let _ = writeln!(
+            text,
+            "  `hbp derive --steps --wrt {variable}` shows how its equations are derived"
+        );
+    }
     let mut last: Option<&Step> = None;
     for step in steps {
         if last.is_none_or(|l| l.of != step.of || l.after != step.before) {

@@ -81,6 +81,8 @@ pub(super) struct Builder<'a> {
     pub(super) errors: Diagnostics,
     /// Nodes that may still be built for this file.
     pub(super) budget: &'a Cell<usize>,
+    /// How many nodes the graph had before.
+    pub(super) given: usize,
     exhausted: bool,
 }
 
@@ -102,6 +104,7 @@ impl<'a> Builder<'a> {
             depth: 0,
             errors: Diagnostics::new(),
             budget,
+            given: 0,
             exhausted: false,
         }
     }
@@ -159,7 +162,8 @@ impl<'a> Builder<'a> {
 
     /// True when `more` nodes may be added. Says so once when not.
     fn has_room(&mut self, more: usize, place: Span) -> bool {
-        let fits = self.graph.len() + more <= limits::MODULE_NODES && more <= self.budget.get();
+        let own = self.graph.len() - self.given.min(self.graph.len());
+        let fits = own + more <= limits::MODULE_NODES && more <= self.budget.get();
         if fits {
             self.budget.set(self.budget.get() - more);
             return !self.exhausted;

@@ -16,6 +16,15 @@ use crate::expr::{Graph, Id, Op, Rational, ShapeError};
 
 /// Rewrites `root` with flat sorted sums and Hadamard products, like terms collected, scalars in front.
 pub(crate) fn normalise(graph: &mut Graph, root: Id) -> Result<Id, ShapeError> {
+    normal(graph, root, false)
+}
+
+/// The same with congruences written out: `A*(J'*H*J)*B` and `A*J'*H*J*B` are then one product.
+pub(crate) fn normalise_flat(graph: &mut Graph, root: Id) -> Result<Id, ShapeError> {
+    normal(graph, root, true)
+}
+
+fn normal(graph: &mut Graph, root: Id, is_flat: bool) -> Result<Id, ShapeError> {
     let mut done: HashMap<Id, Id> = HashMap::new();
     for id in graph.topological(&[root]) {
         let node = graph[id].clone();
@@ -31,6 +40,11 @@ pub(crate) fn normalise(graph: &mut Graph, root: Id) -> Result<Id, ShapeError> {
             Op::Multiply => multiply(graph, &children)?,
             Op::Power => power(graph, &children)?,
             Op::Transpose => transpose(graph, children[0])?,
+            Op::Congruence if is_flat => {
+                let left = transpose(graph, children[0])?;
+                let product = multiply(graph, &[left, children[1]])?;
+                multiply(graph, &[product, children[0]])?
+            }
             op => graph.node(op, &children)?,
         };
         done.insert(id, new);
@@ -101,13 +115,7 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     sorted
         .sort_by_cached_key(|((base, negative), _)| (*negative, factor_rank(graph, *base), *base));
     for ((base, _), exponent) in sorted {
-        let factor = if exponent.is_one() {
-            base
-        } else {
-            let exponent = graph.number(exponent);
-            graph.node(Op::Power, &[base, exponent])?
-        };
-        factors.push(factor);
+        factors.push(raised(graph, base, exponent)?);
     }
     let product = if factors.len() > 1
         && let Some(columns) = column::columns(graph, &factors)?
@@ -190,7 +198,31 @@ fn power(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
     if graph.is_unit(children[1]) {
         return Ok(children[0]);
     }
-    graph.node(Op::Power, children)
+    match graph.as_number(children[1]).cloned() {
+        Some(exponent) => raised(graph, children[0], exponent),
+        None => graph.node(Op::Power, children),
+    }
+}
+
+/// A base to a power; half-integer ones are powers of the square root, as they are written.
+fn raised(graph: &mut Graph, base: Id, exponent: Rational) -> Result<Id, ShapeError> {
+    let (base, exponent) = whole(graph, base, exponent)?;
+    if exponent.is_one() {
+        return Ok(base);
+    }
+    let exponent = graph.number(exponent);
+    graph.node(Op::Power, &[base, exponent])
+}
+
+/// The square root of the base with twice the exponent, where the exponent is half an integer.
+fn whole(graph: &mut Graph, base: Id, exponent: Rational) -> Result<(Id, Rational), ShapeError> {
+    let two = Rational::from_integer(2.into());
+    if *exponent.denom() != *two.numer() {
+        return Ok((base, exponent));
+    }
+    let sqrt = graph.function("sqrt", 0);
+    let root = graph.node(Op::Apply, &[sqrt, base])?;
+    Ok((root, exponent * two))
 }
 
 /// The order of Hadamard factors: derivatives of functions and congruences first, then plain names, then products.

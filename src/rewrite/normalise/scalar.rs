@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use num_traits::{One, Pow, Signed, ToPrimitive, Zero};
 
+use super::raised;
 use crate::expr::{Graph, Id, Op, Rational, ShapeError};
 
 /// Exponents by base. Positive and negative ones are kept apart where their sum is not negative: s/s is 1 only where s
@@ -111,8 +112,8 @@ impl Scalar {
             let node = &graph[id];
             let whole = exponent.is_integer();
             match &node.op {
-                Op::Number(value) if raised(value, &exponent).is_some() => {
-                    self.number *= raised(value, &exponent).unwrap_or_default();
+                Op::Number(value) if number_raised(value, &exponent).is_some() => {
+                    self.number *= number_raised(value, &exponent).unwrap_or_default();
                 }
                 // Powers of products are products of powers, where they are whole.
                 Op::Scale if whole => {
@@ -130,27 +131,27 @@ impl Scalar {
     }
 
     fn power(&mut self, graph: &Graph, base: Id, exponent: Rational) {
-        if matches!(graph[base].op, Op::Dimension(_)) {
-            self.powers.times_positive(base, exponent);
-        } else {
-            self.powers.times(base, exponent);
+        let is_dimension = |id: Id| matches!(graph[id].op, Op::Dimension(_));
+        let node = &graph[base];
+        match (&node.op, node.children.as_slice()) {
+            _ if is_dimension(base) => self.powers.times_positive(base, exponent),
+            // √n to a power, n a dimension
+            (Op::Apply, [function, n]) if is_dimension(*n) && is_sqrt(graph, *function) => {
+                let half = exponent / Rational::from_integer(2.into());
+                self.powers.times_positive(*n, half);
+            }
+            _ => self.powers.times(base, exponent),
         }
     }
 
     /// The product without its number, as one scalar node; `None` when it is empty.
     fn symbols(&self, graph: &mut Graph) -> Result<Option<Id>, ShapeError> {
         let mut factors = Vec::new();
-        let mut powers: Vec<_> = self.powers.0.iter().collect();
+        let mut powers: Vec<_> = self.powers.0.clone().into_iter().collect();
         // Positive powers first: `a * b / c` reads better than `1 / c * a * b`.
         powers.sort_by_key(|((base, negative), _)| (*negative, *base));
         for ((base, _), exponent) in powers {
-            let factor = if exponent.is_one() {
-                *base
-            } else {
-                let exponent = graph.number(exponent.clone());
-                graph.node(Op::Power, &[*base, exponent])?
-            };
-            factors.push(factor);
+            factors.push(raised(graph, base, exponent)?);
         }
         let mut factors = factors.into_iter().rev();
         let Some(last) = factors.next() else {
@@ -172,11 +173,15 @@ impl Scalar {
     }
 }
 
+fn is_sqrt(graph: &Graph, function: Id) -> bool {
+    matches!(&graph[function].op, Op::Function(f) if &*f.name == "sqrt" && f.order == 0)
+}
+
 /// The largest exponent to which a number is raised.
 const LARGEST: i32 = 64;
 
 /// A number to a whole power, where that is a number of moderate size.
-fn raised(value: &Rational, exponent: &Rational) -> Option<Rational> {
+fn number_raised(value: &Rational, exponent: &Rational) -> Option<Rational> {
     let exponent = exponent.is_integer().then(|| exponent.numer().to_i32())??;
     let fits = exponent.abs() <= LARGEST && !(value.is_zero() && exponent <= 0);
     fits.then(|| Pow::pow(value.clone(), exponent))

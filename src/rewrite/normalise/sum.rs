@@ -164,7 +164,12 @@ fn sum_rank(graph: &Graph, id: Id) -> u8 {
             Some(crate::expr::Role::Parameter) => 3,
             _ => 2,
         },
-        _ if graph[id].children.iter().any(|c| sum_rank(graph, *c) == 0) => 0,
+        _ if has_congruence(graph, id) => 0,
         _ => 2,
     }
+}
+
+fn has_congruence(graph: &Graph, id: Id) -> bool {
+    let below = graph.topological(&[id]);
+    below.into_iter().any(|id| graph[id].op == Op::Congruence)
 }
