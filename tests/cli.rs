@@ -4,6 +4,11 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+#[path = "cli/limits.rs"]
+mod limits;
+#[path = "cli/streams.rs"]
+mod streams;
+
 const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
 
 struct Answer {

@@ -13,9 +13,10 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// The process's own streams. `NO_COLOR`, when set and not empty, turns colours off.
+    /// The process's own streams. `NO_COLOR`, when set and not empty, and a dumb terminal turn colours off.
     pub(super) fn of_process() -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let plain = no_colour || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         Self {
             results: BufWriter::new(io::stdout()),
             colour: io::stderr().is_terminal() && !plain,
@@ -29,8 +30,13 @@ impl Output {
 
     /// Writes results.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes results that are no text.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.results
-            .write_all(text.as_bytes())
+            .write_all(bytes)
             .map_err(|e| Failure::of_stdout(&e))
     }
 

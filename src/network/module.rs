@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::arrays::{Items, Wanted, bind, convert, finite, symmetric, take, value};
+use super::arrays::{
+    Items, Wanted, bind, convert, finite, name_all, outlines, symmetric, take, value,
+};
 use super::binding::Binding;
 use super::blocks::{value_array, write_block};
+use super::error::Faults;
 use super::pass::{Derived, Upstream, concrete, derived};
 use super::{Precision, RunError, RunOptions};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
+use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
 use crate::kernel::{Program, compile_within};
 
@@ -56,23 +60,41 @@ pub(crate) fn named_sizes(needed: &BTreeSet<Name>, sizes: &Sizes) -> Result<Size
     Binding::new(sizes).solve(needed)
 }
 
+/// The sizes of a module's dimensions by the shapes of arrays.
+///
+/// # Errors
+/// When arrays are missing, not named by the module or of the wrong shape, all of them at once; when a dimension stays
+/// open.
+pub(crate) fn fit(
+    module: &Module,
+    outlines: &Outlines,
+    options: &RunOptions,
+) -> Result<Sizes, RunError> {
+    let wanted = wanted(module);
+    let owner = format!("the module `{}`", module.name);
+    let mut faults = Faults::default();
+    let mut binding = Binding::new(&options.sizes);
+    for (want, outline) in name_all(&owner, &wanted, outlines, &mut faults) {
+        faults.keep(bind(want, &outline.shape, &mut binding));
+    }
+    let sizes = binding.solve_all(&module.dimensions(), &mut faults);
+    faults.or(&owner, sizes)
+}
+
 fn run<T: Element>(
     module: &Module,
     items: &Items,
     options: &RunOptions,
 ) -> Result<Items, RunError> {
+    let sizes = fit(module, &outlines(items), options)?;
     let wanted = wanted(module);
-    let owner = format!("the module `{}`", module.name);
-    let arrays = take(&owner, &wanted, items)?;
-    let mut binding = Binding::new(&options.sizes);
-    for (want, array) in wanted.iter().zip(&arrays) {
-        bind(want, &array.shape, &mut binding)?;
+    let arrays = take(&wanted, items);
+    for (want, array) in &arrays {
         finite(&want.name, array)?;
     }
-    let sizes = binding.solve(&module.dimensions())?;
     let z = &module.output.0;
     let mut inputs: Inputs<T> = Inputs::new();
-    for (want, array) in wanted.iter().zip(&arrays) {
+    for (want, array) in arrays {
         let matrix = value(want, array, concrete_shape(&want.shape, &sizes)?, None)?;
         let mut name: Name = want.name.as_str().into();
         if want.name == format!("hess.{z}") {

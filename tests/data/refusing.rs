@@ -74,7 +74,11 @@ fn bad_arrays_are_refused_with_file_name_and_reason() {
         ),
         (
             npy("{'descr': '<f8', 'shape': (), }", &f8(1)),
-            "its header is malformed",
+            "its header is malformed: `{'descr': '<f8', 'shape': (), }`",
+        ),
+        (
+            npy(&header("|b1", false, "(2,)"), &[0, 1]),
+            "its entries are truth values, not numbers",
         ),
         (
             npy(&format!("{{{}", "(".repeat(5000)), &f8(1)),

@@ -8,6 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
 use crate::hbp::{DeriveError, Equations, Request, derive, row_major};
+use crate::network::SMALLER_MODULES;
 use crate::report::{self, Setting, TooLong};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
@@ -81,10 +82,7 @@ fn failed(module: &Module, error: &DeriveError) -> Failure {
         DeriveError::Rewrite {
             source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
             ..
-        } => Failure::limit(
-            message,
-            "split the module in several, and compose them in a network",
-        ),
+        } => Failure::limit(message, SMALLER_MODULES),
         DeriveError::Rewrite { .. } => Failure::bad_input(
             message,
             "write the module in other operations, or add the rule to a book of your own: --rules DIR",
