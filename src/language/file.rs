@@ -138,6 +138,8 @@ pub(super) fn parse(
     text: &str,
     prelude: Option<&Definitions>,
 ) -> Result<File, Diagnostics> {
+    // What some editors put in front of a text is none of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Arc::new(Source::new(name, text));
     let mut errors = Diagnostics::new();
     let mut warnings = Diagnostics::new();
@@ -206,7 +208,7 @@ fn items(text: &str, errors: &mut Diagnostics) -> Vec<Item> {
 
 /// Drops syntax errors on lines where a bracket or a character is reported already.
 fn drop_echoes(text: &str, known: &Diagnostics, found: &mut Diagnostics) {
-    let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
+    let starts: Vec<usize> = text.match_indices(['\n', '\r']).map(|(i, _)| i).collect();
     let line = |d: &Diagnostic| {
         d.labels
             .first()
@@ -231,13 +233,9 @@ pub(super) fn tokens<'a>(
     for (token, span) in &tokens {
         let (code, message, help) = match token {
             token::Token::Number(digits) => {
-                let Some(message) = number::fault(digits) else {
+                let Some((message, help)) = number::fault(digits) else {
                     continue;
                 };
-                let (digits, exponent) = (limits::NUMBER_DIGITS, limits::NUMBER_EXPONENT);
-                let help = format!(
-                    "numbers are exact here: at most {digits} digits and exponents within ±{exponent}"
-                );
                 (Code::Number, message, help)
             }
             token::Token::Name(name) if name.len() > limits::NAME_BYTES => {

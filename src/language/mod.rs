@@ -71,7 +71,14 @@ pub fn parse(name: &str, text: &str) -> Result<File, Diagnostics> {
 ///
 /// # Errors
 /// When the bytes are not UTF-8, with the place of the first that are not.
-pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostics> {
+pub fn decode(name: &str, mut bytes: Vec<u8>) -> Result<String, Diagnostics> {
+    let mark = "\u{feff}".as_bytes();
+    let skipped = if bytes.starts_with(mark) {
+        mark.len()
+    } else {
+        0
+    };
+    bytes.drain(..skipped);
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
@@ -80,7 +87,7 @@ pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostics> {
         let source = Arc::new(Source::new(name, &text));
         Diagnostic::new(
             Code::Encoding,
-            format!("byte {valid} is not UTF-8 text"),
+            format!("byte {} is not UTF-8 text", valid + skipped),
             "save the file as UTF-8",
         )
         .at(
