@@ -6,6 +6,10 @@ use std::process::{Command, Stdio};
 
 #[path = "cli/limits.rs"]
 mod limits;
+#[path = "cli/options.rs"]
+mod options;
+#[path = "cli/prove.rs"]
+mod prove;
 #[path = "cli/streams.rs"]
 mod streams;
 

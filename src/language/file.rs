@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::builtin::ELEMENTWISE;
+use super::builtin::{self, ELEMENTWISE};
 use super::elaborate::{self, Seen};
 use super::network::Network;
 use super::order::{Order, order};
@@ -12,7 +12,7 @@ use super::scope::{Definitions, Scope};
 use super::syntax::{Expr, FunctionItem, Item, ModuleItem, NetworkItem, Statement};
 use super::{grammar, layout, limits, number, prelude, token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
-use crate::expr::{Dimension, Module, Name, Sizes};
+use crate::expr::{BUILTIN, Dimension, FunctionDefinition, Module, Name, Sizes};
 
 /// A file of definitions, all of them checked.
 #[derive(Clone, Debug)]
@@ -64,8 +64,20 @@ impl File {
         let own = self.definitions.modules.get(name).and_then(Option::as_ref);
         let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
         own.or_else(builtin)
-            .map(|template| template.module.clone())
+            .map(|template| self.hiding(template.module.clone()))
             .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    /// The module, told which built-ins the file hides: they are written with `builtin.` before them.
+    fn hiding(&self, mut module: Module) -> Module {
+        let functions = self.definitions.functions.keys();
+        for name in functions.chain(self.definitions.modules.keys()) {
+            if builtin::is_function(name) {
+                let hidden = format!("{BUILTIN}{name}");
+                module.graph.define(hidden, FunctionDefinition::Builtin);
+            }
+        }
+        module
     }
 
     /// `z = name(x)` as a module.

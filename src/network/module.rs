@@ -6,10 +6,10 @@ use super::arrays::{
     Items, Wanted, bind, convert, finite, name_all, outlines, symmetric, take, value,
 };
 use super::binding::Binding;
-use super::blocks::{value_array, write_block};
+use super::blocks::{from_row_major, value_array, write_block};
 use super::error::Faults;
 use super::pass::{Derived, Upstream, concrete, derived};
-use super::{Precision, RunError, RunOptions};
+use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
 use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
@@ -18,7 +18,8 @@ use crate::kernel::{Program, compile_within};
 /// Runs a module: its output, and for every input and parameter `v` the gradient `grad.v` and the block `hess.v`.
 ///
 /// `items` holds every input and parameter by name, and `grad.z` and `hess.z` for the loss gradient and Hessian at
-/// the output z. A block with structure is written by its factors unless [`RunOptions::dense`] is set.
+/// the output z, its rows and columns in the order of [`RunOptions::vectorisation`] as those of all blocks. A block with
+/// structure is written by its factors unless [`RunOptions::dense`] is set.
 ///
 /// # Errors
 /// When an array is missing, not named by the module, of the wrong shape, not finite, or not true to a declared fact;
@@ -95,10 +96,14 @@ fn run<T: Element>(
     let z = &module.output.0;
     let mut inputs: Inputs<T> = Inputs::new();
     for (want, array) in arrays {
-        let matrix = value(want, array, concrete_shape(&want.shape, &sizes)?, None)?;
+        let mut matrix = value(want, array, concrete_shape(&want.shape, &sizes)?, None)?;
         let mut name: Name = want.name.as_str().into();
         if want.name == format!("hess.{z}") {
             symmetric(&want.name, &matrix)?;
+            if options.vectorisation == Vectorisation::Row {
+                let shape = module.graph.shape(module.output.1);
+                matrix = from_row_major(&matrix, concrete_shape(&shape, &sizes)?);
+            }
             name = format!("hess({z})").into();
         } else if want.name == format!("grad.{z}") {
             name = format!("grad({z})").into();

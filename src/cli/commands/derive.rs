@@ -1,8 +1,9 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::exact_only;
+use super::{exact_only, now_only};
 use crate::cli::Exit;
-use crate::cli::arguments::{Derive, Form, Format, Vectorisation, word};
+use crate::cli::arguments::Derive;
+use crate::cli::choices::{Form, Format, Vectorisation, word};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
@@ -15,6 +16,7 @@ use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 /// Derives and prints.
 pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
     exact_only(&arguments.approximation)?;
+    now_only(&arguments.later)?;
     if arguments.format == Format::Html {
         return Err(Failure::unavailable("--format html"));
     }

@@ -3,6 +3,7 @@
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
+use super::now_only;
 use super::options::{failed, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Run;
@@ -19,6 +20,7 @@ const DATA_BYTES: u64 = (crate::data::ENTRY_LIMIT as u64 * 8) + (1 << 24);
 
 /// Reads the arrays, runs, and writes the results whole or not at all.
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure> {
+    now_only(&arguments.later)?;
     places(arguments)?;
     let file = source::file(&arguments.source.file, output)?;
     let mut options = options(
