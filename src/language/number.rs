@@ -20,7 +20,7 @@ pub(super) fn fault(text: &str) -> Option<(String, String)> {
         let message = format!("the number has more than {} digits", limits::NUMBER_DIGITS);
         return Some((message, limits()));
     }
-    if !exponent.is_some_and(|e| e.abs() <= limits::NUMBER_EXPONENT) {
+    if exponent.is_none_or(|e| e.abs() > limits::NUMBER_EXPONENT) {
         let message = format!(
             "the exponent of the number is beyond ±{}",
             limits::NUMBER_EXPONENT
