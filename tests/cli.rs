@@ -4,6 +4,15 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+#[path = "cli/limits.rs"]
+mod limits;
+#[path = "cli/options.rs"]
+mod options;
+#[path = "cli/prove.rs"]
+mod prove;
+#[path = "cli/streams.rs"]
+mod streams;
+
 const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
 
 struct Answer {

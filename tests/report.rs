@@ -85,7 +85,17 @@ fn latex_uses_the_symbols_of_the_page() {
     }
     for (name, expected) in [
         ("h1", "h_{1}"),
-        ("sigma_2", r"\sigma_{2}"),
+        ("sigma2", r"\sigma_{2}"),
+        ("sigma_2", r"\mathit{sigma\_2}"),
+        ("x", "x"),
+        ("x_", r"\mathit{x\_}"),
+        ("x1", "x_{1}"),
+        ("x_1", r"\mathit{x\_1}"),
+        ("x01", "x_{01}"),
+        ("hat__", r"\mathit{hat\_\_}"),
+        ("α", r"\alpha"),
+        ("φ2", r"\varphi_{2}"),
+        ("Å_1", r"\text{Å\_1}"),
         ("weight", r"\mathrm{weight}"),
         ("y.W", "y.W"),
         ("hess(h1)", r"\mathcal{H}h_{1}"),

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use super::choices::{Batch, Curvature, Dtype, Form, Format, Vectorisation};
 
 const TOUR: &str = "\
 Examples:
@@ -117,7 +119,7 @@ pub(super) struct Derive {
     pub(super) wrt: Option<Vec<String>>,
     #[command(flatten)]
     pub(super) approximation: Approximation,
-    /// How the equations are written.
+    /// How the equations are written; `html` is not available in this version.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
     /// Show the derivation, one rule a line, each with its citation.
@@ -131,6 +133,8 @@ pub(super) struct Derive {
     pub(super) vec: Vectorisation,
     #[command(flatten)]
     pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) later: Later,
 }
 
 #[derive(Args, Debug)]
@@ -174,10 +178,10 @@ pub(super) struct Run {
     pub(super) source: Source,
     #[command(flatten)]
     pub(super) network: NetworkChoice,
-    /// The arrays that go in, a .npz file.
+    /// The arrays that go in, a .npz file; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(super) data: PathBuf,
-    /// Where the arrays that come out are written, a .npz file.
+    /// Where the arrays that come out are written, a .npz file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
     /// Write every block as a full matrix.
@@ -188,7 +192,7 @@ pub(super) struct Run {
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(super) dtype: Dtype,
-    /// How a matrix becomes a vector in blocks of matrices.
+    /// How a matrix becomes a vector in blocks of matrices, the `hess.<out>` that goes in included.
     #[arg(long, value_enum, default_value_t)]
     pub(super) vec: Vectorisation,
     /// Sizes that the data do not bind, as in n=4,m=3.
@@ -196,6 +200,8 @@ pub(super) struct Run {
     pub(super) dims: Vec<(String, usize)>,
     #[command(flatten)]
     pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) later: Later,
 }
 
 #[derive(Args, Debug)]
@@ -214,6 +220,8 @@ pub(super) struct Plan {
     pub(super) dims: Vec<(String, usize)>,
     #[command(flatten)]
     pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) later: Later,
 }
 
 #[derive(Args, Debug)]
@@ -274,10 +282,10 @@ pub(super) struct NetworkChoice {
 /// What becomes of the second-order term and of the sample mean.
 #[derive(Args, Debug)]
 pub(super) struct Approximation {
-    /// What becomes of the second-order term.
+    /// What becomes of the second-order term; only `hessian` is available in this version.
     #[arg(long, value_enum, default_value_t)]
     pub(super) curvature: Curvature,
-    /// What becomes of the sample mean.
+    /// What becomes of the sample mean; only `exact` is available in this version.
     #[arg(long, value_enum, default_value_t)]
     pub(super) batch: Batch,
 }
@@ -289,81 +297,31 @@ pub(super) struct Book {
     pub(super) rules: Option<PathBuf>,
 }
 
+/// What the contract names and a later version will have: understood, and refused by name.
+#[derive(Args, Debug)]
+pub(super) struct Later {
+    #[arg(long, value_name = "SCHEME", hide = true)]
+    pub(super) scheme: Option<String>,
+    #[arg(long, value_name = "NODES", hide = true)]
+    pub(super) compose: Option<String>,
+    #[arg(long, value_name = "WHAT", hide = true)]
+    pub(super) message: Option<String>,
+    #[arg(long, value_name = "N", hide = true)]
+    pub(super) threads: Option<String>,
+    #[arg(long, value_name = "M", hide = true)]
+    pub(super) samples: Option<String>,
+    #[arg(long, value_name = "K", hide = true)]
+    pub(super) blocks: Option<String>,
+    // Nothing here is random yet: any seed gives the same.
+    #[arg(long, value_name = "N", hide = true)]
+    seed: Option<u64>,
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Chance {
     /// The seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
-}
-
-/// What becomes of the second-order term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Curvature {
-    /// It is kept.
-    #[default]
-    Hessian,
-    /// It is dropped.
-    Ggn,
-    /// Its eigenvalues become their absolute values.
-    PchAbs,
-    /// Its negative eigenvalues become zero.
-    PchClip,
-    /// It is dropped, and the loss Hessian replaced by its expectation under the model.
-    Fisher,
-}
-
-/// What becomes of the sample mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Batch {
-    /// Every sample has its own message.
-    #[default]
-    Exact,
-    /// Children hand down the mean of the Hessian (Eq. 6).
-    AverageHessian,
-    /// The Jacobians are replaced by their mean, too (Eq. 7).
-    AverageJacobian,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    #[default]
-    Text,
-    Latex,
-    Json,
-    /// Reserved.
-    Html,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Form {
-    /// (W'*hess(z)*W) .* (f*f')
-    #[default]
-    Hadamard,
-    /// J'*hess(z)*J with J = W*diag(f)
-    Congruence,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Vectorisation {
-    /// Columns are stacked.
-    #[default]
-    Column,
-    /// Rows are stacked.
-    Row,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Dtype {
-    #[default]
-    F64,
-    F32,
-}
-
-/// The word of the command line for a choice.
-pub(super) fn word(choice: &impl ValueEnum) -> String {
-    choice
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Reads `n=4`.

@@ -48,7 +48,7 @@ impl Failure {
     pub(super) fn unavailable(what: impl Display) -> Self {
         Self::bad_input(
             format!("{what} is not available in this version"),
-            "`hbp --help` lists what is",
+            "`hbp --help` lists what is, and so does `--help` after a command",
         )
     }
 

@@ -8,9 +8,14 @@ use std::path::Path;
 
 use super::failure::Failure;
 
+/// True for `-`, a stream of the process.
+pub(super) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == OsStr::new("-")
+}
+
 /// The name of a file in messages.
 pub(super) fn name(path: &Path) -> String {
-    if path.as_os_str() == OsStr::new("-") {
+    if is_stream(path) {
         "<stdin>".into()
     } else {
         path.display().to_string()
@@ -20,7 +25,7 @@ pub(super) fn name(path: &Path) -> String {
 /// Reads a file, or standard input for `-`.
 pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = if path.as_os_str() == OsStr::new("-") {
+    let read = if is_stream(path) {
         io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
     } else {
         File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))

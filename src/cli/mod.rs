@@ -2,6 +2,7 @@
 //! be used and tested without a terminal.
 
 mod arguments;
+mod choices;
 mod commands;
 mod failure;
 mod input;

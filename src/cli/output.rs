@@ -1,6 +1,7 @@
 //! Results on stdout, everything else on stderr. Why a type: a closed pipe is no panic, colours appear only on
 //! a terminal, and tests can see that the two streams never mix.
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use super::Exit;
@@ -13,12 +14,13 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// The process's own streams. `NO_COLOR`, when set and not empty, turns colours off.
+    /// The process's own streams. `NO_COLOR`, when set and not empty, and a dumb terminal turn colours off.
     pub(super) fn of_process() -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminal = io::stderr().is_terminal();
+        let variable = |name| std::env::var_os(name).unwrap_or_default();
         Self {
             results: BufWriter::new(io::stdout()),
-            colour: io::stderr().is_terminal() && !plain,
+            colour: colours(terminal, &variable("NO_COLOR"), &variable("TERM")),
         }
     }
 
@@ -29,8 +31,13 @@ impl Output {
 
     /// Writes results.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes results that are no text.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.results
-            .write_all(text.as_bytes())
+            .write_all(bytes)
             .map_err(|e| Failure::of_stdout(&e))
     }
 
@@ -75,5 +82,29 @@ impl Output {
             self.note(&format!("  {advice}: {help}"));
         }
         *exit
+    }
+}
+
+/// True when messages are coloured, by the values of `NO_COLOR` and `TERM`.
+fn colours(terminal: bool, no_color: &OsStr, term: &OsStr) -> bool {
+    terminal && no_color.is_empty() && term != "dumb"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_show_them() {
+        for (terminal, no_color, term, expected) in [
+            (true, "", "xterm", true),
+            (true, "", "", true),
+            (true, "", "dumb", false),
+            (true, "1", "xterm", false),
+            (false, "", "xterm", false),
+        ] {
+            let found = colours(terminal, OsStr::new(no_color), OsStr::new(term));
+            assert_eq!(found, expected, "{terminal} {no_color} {term}");
+        }
     }
 }

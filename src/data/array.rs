@@ -1,6 +1,8 @@
 //! An array as it travels in a file: a shape of any length and the entries in C order. Why C order: the first
 //! axis counts the samples, and so each sample is one piece.
 
+use indexmap::IndexMap;
+
 use crate::expr::{Matrix, Shape};
 
 use super::DataError;
@@ -12,7 +14,7 @@ pub enum Kind {
     Float64,
     /// Single precision.
     Float32,
-    /// Whole numbers or truth values; written as int64.
+    /// Whole numbers; written as int64.
     Integer,
 }
 
@@ -144,6 +146,28 @@ impl Item {
         match self {
             Self::Array(array) => Some(array),
             Self::Text(_) => None,
+        }
+    }
+}
+
+/// What the header of an array says: enough to refuse it before its entries are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The length of each axis.
+    pub shape: Vec<usize>,
+    /// How the entries are stored; nothing for a word.
+    pub kind: Option<Kind>,
+}
+
+/// The outlines of the arrays of a file.
+pub type Outlines = IndexMap<String, Outline>;
+
+impl From<&Item> for Outline {
+    fn from(item: &Item) -> Self {
+        let array = item.array();
+        Self {
+            shape: array.map(|array| array.shape.clone()).unwrap_or_default(),
+            kind: array.map(|array| array.kind),
         }
     }
 }

@@ -169,8 +169,11 @@ fn parse_shape(text: &str) -> Result<(Vec<usize>, usize), String> {
     Ok((shape, entries))
 }
 
-/// The beginning of a text that may be long or strange.
+/// The beginning of a text that may be long or strange: quotes as they are, what acts on a terminal escaped.
 fn excerpt(text: &str) -> String {
-    let start: String = text.chars().take(60).collect();
-    start.escape_debug().to_string()
+    let shown = |c: char| match c {
+        '\'' | '"' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    text.chars().take(60).map(shown).collect()
 }

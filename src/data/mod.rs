@@ -10,10 +10,10 @@ mod header;
 mod npz;
 mod write;
 
-pub use array::{Array, Item, Kind};
+pub use array::{Array, Item, Kind, Outline, Outlines};
 pub use digits::{Digits, digits};
-pub use npz::{ENTRY_LIMIT, read_npz, read_npz_from};
-pub use write::{write_npz, write_whole};
+pub use npz::{Archive, ENTRY_LIMIT, read_npz, read_npz_from};
+pub use write::{npz_bytes, write_npz, write_whole};
 
 /// Why data could not be read or written, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
-//! NPZ archives in. Why entry by entry with a growing buffer: sizes in a file are claims, and memory follows
-//! only what has arrived.
+//! NPZ archives in. Why headers before data: whoever asked for the arrays can refuse names and shapes before anything is
+//! decompressed. Why a growing buffer after that: sizes in a file are claims, and memory follows only what has arrived.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -11,7 +12,7 @@ use zip::ZipArchive;
 
 use super::array::tuple;
 use super::header::{Header, read_header};
-use super::{Array, DataError, Item, Kind};
+use super::{Array, DataError, Item, Kind, Outline, Outlines};
 
 /// The largest number of entries an archive may hold, all arrays together: 2 GiB in memory.
 pub const ENTRY_LIMIT: usize = 1 << 28;
@@ -19,71 +20,137 @@ pub const ENTRY_LIMIT: usize = 1 << 28;
 /// Room that is given to an array before its data arrives.
 const EARLY_ENTRIES: usize = 1 << 16;
 
+const TRUTH_VALUES: &str = "its entries are truth values, not numbers";
+
+/// An NPZ file whose names and headers have been read, and nothing else.
+///
+/// Accepted are float64, float32 and integers of any width, of either byte order, in C or Fortran order, stored or
+/// deflated; and unicode scalars. Integers that f64 does not hold exactly are refused.
+pub struct Archive<R> {
+    zip: ZipArchive<R>,
+    file: String,
+    outlines: Outlines,
+}
+
+impl Archive<BufReader<File>> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As [`Archive::from_reader`], and when the file cannot be read.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let name = path.display().to_string();
+        let unreadable = |e: std::io::Error| {
+            DataError::new(
+                format!("cannot read `{name}`: {e}"),
+                "give the path of an .npz file, as numpy.savez writes it",
+            )
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+        }
+        Self::from_reader(BufReader::new(file), &name)
+    }
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads names and headers; `file` is the archive's name in messages.
+    ///
+    /// # Errors
+    /// When it is no archive of arrays, is damaged, has a name twice or a name that is a path, promises an array of
+    /// another type, or more than [`ENTRY_LIMIT`] entries.
+    pub fn from_reader(reader: R, file: &str) -> Result<Self, DataError> {
+        let mut zip = ZipArchive::new(reader).map_err(|e| damaged(file, &e))?;
+        if zip.has_duplicate_names() {
+            return Err(damaged(file, &"it holds a name twice"));
+        }
+        let mut outlines = Outlines::new();
+        let mut room = ENTRY_LIMIT;
+        for index in 0..zip.len() {
+            let mut entry = zip.by_index(index).map_err(|e| damaged(file, &e))?;
+            let member = entry.name().map_err(|e| damaged(file, &e))?.into_owned();
+            let name = array_name(&member, file)?;
+            let size = entry.size();
+            let header = read_header(&mut entry)
+                .and_then(|header| believable(header, size, room))
+                .map_err(|reason| unreadable(&name, file, &reason))?;
+            let outline = outline(&header);
+            room -= outline.kind.map_or(0, |_| header.entries);
+            if outlines.insert(name.clone(), outline).is_some() {
+                return Err(damaged(file, &format!("it holds `{name}` twice")));
+            }
+        }
+        let file = file.to_owned();
+        Ok(Self {
+            zip,
+            file,
+            outlines,
+        })
+    }
+
+    /// What the headers say, in the order of the file.
+    pub fn outlines(&self) -> &Outlines {
+        &self.outlines
+    }
+
+    /// Reads all arrays, in the order of the file.
+    ///
+    /// # Errors
+    /// When an array is cut short or damaged, or holds a number that is refused.
+    pub fn read(mut self) -> Result<IndexMap<String, Item>, DataError> {
+        let mut items = IndexMap::new();
+        let mut room = ENTRY_LIMIT;
+        for (index, name) in self.outlines.keys().enumerate() {
+            let mut entry = self
+                .zip
+                .by_index(index)
+                .map_err(|e| damaged(&self.file, &e))?;
+            let size = entry.size();
+            let item = read_item(&mut entry, size, room)
+                .map_err(|reason| unreadable(name, &self.file, &reason))?;
+            room -= item.array().map_or(0, |array| array.values.len());
+            items.insert(name.clone(), item);
+        }
+        Ok(items)
+    }
+}
+
 /// Reads all arrays of an NPZ file, in the order of the file.
 ///
-/// Accepted are float64, float32, integers of any width and truth values, of either byte order, in C or Fortran
-/// order, stored or deflated; and unicode scalars. Integers that f64 does not hold exactly are refused.
-///
 /// # Errors
-/// When the file cannot be read, is no archive of arrays, is cut short or damaged, has a name twice or a name
-/// that is a path, holds an array of another type, or holds more than [`ENTRY_LIMIT`] entries.
+/// As [`Archive::open`] and [`Archive::read`].
 pub fn read_npz(path: &Path) -> Result<IndexMap<String, Item>, DataError> {
-    let name = path.display().to_string();
-    let unreadable = |e: std::io::Error| {
-        DataError::new(
-            format!("cannot read `{name}`: {e}"),
-            "give the path of an .npz file, as numpy.savez writes it",
-        )
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
-    }
-    read_npz_from(BufReader::new(file), &name)
+    Archive::open(path)?.read()
 }
 
 /// Reads all arrays of an archive; `file` is its name in messages. See [`read_npz`].
 ///
 /// # Errors
-/// As [`read_npz`].
+/// As [`Archive::from_reader`] and [`Archive::read`].
 pub fn read_npz_from(
     reader: impl Read + Seek,
     file: &str,
 ) -> Result<IndexMap<String, Item>, DataError> {
-    let damaged = |reason: String| {
-        DataError::new(
-            format!("`{file}` is not a readable NPZ archive: {reason}"),
-            "write it again with numpy.savez",
-        )
+    Archive::from_reader(reader, file)?.read()
+}
+
+fn damaged(file: &str, reason: &dyn Display) -> DataError {
+    DataError::new(
+        format!("`{file}` is not a readable NPZ archive: {reason}"),
+        "write it again with numpy.savez",
+    )
+}
+
+fn unreadable(name: &str, file: &str, reason: &str) -> DataError {
+    let help = if reason == TRUTH_VALUES {
+        format!("convert them: `{name}.astype(float)`, or `{name}.astype(int)` for class labels")
+    } else {
+        "save float64, float32 or integer values with numpy.savez".to_owned()
     };
-    let mut archive = ZipArchive::new(reader).map_err(|e| damaged(e.to_string()))?;
-    if archive.has_duplicate_names() {
-        return Err(damaged("it holds a name twice".into()));
-    }
-    let mut items = IndexMap::new();
-    let mut room = ENTRY_LIMIT;
-    for index in 0..archive.len() {
-        let mut entry = archive
-            .by_index(index)
-            .map_err(|e| damaged(e.to_string()))?;
-        let member = entry
-            .name()
-            .map_err(|e| damaged(e.to_string()))?
-            .into_owned();
-        let name = array_name(&member, file)?;
-        let size = entry.size();
-        let item = read_item(&mut entry, size, room).map_err(|reason| {
-            DataError::new(
-                format!("the array `{name}` in `{file}` cannot be read: {reason}"),
-                "save float64, float32, integer or truth values with numpy.savez",
-            )
-        })?;
-        room -= item.array().map_or(0, |array| array.values.len());
-        if items.insert(name.clone(), item).is_some() {
-            return Err(damaged(format!("it holds `{name}` twice")));
-        }
-    }
-    Ok(items)
+    DataError::new(
+        format!("the array `{name}` in `{file}` cannot be read: {reason}"),
+        help,
+    )
 }
 
 /// The array's name: the member's without `.npy`.
@@ -101,10 +168,8 @@ fn array_name(member: &str, file: &str) -> Result<String, DataError> {
     }
 }
 
-/// Reads one array of `size` bytes, header included, and at most `room` entries.
-fn read_item(reader: &mut impl Read, size: u64, room: usize) -> Result<Item, String> {
-    let mut reader = BufReader::new(reader);
-    let header = read_header(&mut reader)?;
+/// The header, if a member of `size` bytes can be what it says: at most `room` entries of a known type.
+fn believable(header: Header, size: u64, room: usize) -> Result<Header, String> {
     let width = header
         .entry
         .num_bytes()
@@ -124,11 +189,49 @@ fn read_item(reader: &mut impl Read, size: u64, room: usize) -> Result<Item, Str
             "the file would hold more than {ENTRY_LIMIT} entries"
         ));
     }
-    let item = match (header.entry.type_char(), width) {
-        (TypeChar::UnicodeStr, _) if header.entries == 1 && width <= 1024 => {
-            Item::Text(entries::<String>(&mut reader, &header)?.remove(0))
-        }
-        _ => Item::Array(numbers(&mut reader, &header)?),
+    if !is_text(&header) {
+        kind(&header)?;
+    }
+    Ok(header)
+}
+
+/// True for one word.
+fn is_text(header: &Header) -> bool {
+    let is_word = header.entry.type_char() == TypeChar::UnicodeStr && header.entries == 1;
+    is_word && header.entry.num_bytes().is_some_and(|n| n <= 1024)
+}
+
+fn outline(header: &Header) -> Outline {
+    let kind = if is_text(header) {
+        None
+    } else {
+        kind(header).ok()
+    };
+    Outline {
+        shape: header.shape.clone(),
+        kind,
+    }
+}
+
+/// What the entries are.
+fn kind(header: &Header) -> Result<Kind, String> {
+    match (header.entry.type_char(), header.entry.size_field()) {
+        (TypeChar::Float, 8) => Ok(Kind::Float64),
+        (TypeChar::Float, 4) => Ok(Kind::Float32),
+        (TypeChar::Int | TypeChar::Uint, 1 | 2 | 4 | 8) => Ok(Kind::Integer),
+        (TypeChar::Bool, _) => Err(TRUTH_VALUES.into()),
+        _ => Err(format!("its entries are of type `{}`", header.entry)),
+    }
+}
+
+/// Reads one array of `size` bytes, header included, and at most `room` entries.
+fn read_item(reader: &mut impl Read, size: u64, room: usize) -> Result<Item, String> {
+    let mut reader = BufReader::new(reader);
+    let header = believable(read_header(&mut reader)?, size, room)?;
+    let item = if is_text(&header) {
+        Item::Text(entries::<String>(&mut reader, &header)?.remove(0))
+    } else {
+        Item::Array(numbers(&mut reader, &header)?)
     };
     // Reading to the end is what checks the sum over all bytes.
     match reader.read(&mut [0]) {
@@ -139,37 +242,24 @@ fn read_item(reader: &mut impl Read, size: u64, room: usize) -> Result<Item, Str
 }
 
 fn numbers(reader: &mut impl Read, header: &Header) -> Result<Array, String> {
-    let (kind, values) = match (header.entry.type_char(), header.entry.size_field()) {
-        (TypeChar::Float, 8) => (Kind::Float64, entries::<f64>(reader, header)?),
-        (TypeChar::Float, 4) => (Kind::Float32, convert::<f32>(reader, header)?),
-        (TypeChar::Int, 1) => (Kind::Integer, convert::<i8>(reader, header)?),
-        (TypeChar::Int, 2) => (Kind::Integer, convert::<i16>(reader, header)?),
-        (TypeChar::Int, 4) => (Kind::Integer, convert::<i32>(reader, header)?),
-        (TypeChar::Int, 8) => {
-            let values = entries::<i64>(reader, header)?;
-            (
-                Kind::Integer,
-                values.into_iter().map(exact).collect::<Result<_, _>>()?,
-            )
-        }
-        (TypeChar::Uint, 1) => (Kind::Integer, convert::<u8>(reader, header)?),
-        (TypeChar::Uint, 2) => (Kind::Integer, convert::<u16>(reader, header)?),
-        (TypeChar::Uint, 4) => (Kind::Integer, convert::<u32>(reader, header)?),
-        (TypeChar::Uint, 8) => {
-            let values = entries::<u64>(reader, header)?;
-            (
-                Kind::Integer,
-                values.into_iter().map(exact).collect::<Result<_, _>>()?,
-            )
-        }
-        (TypeChar::Bool, 1) => {
-            let values = entries::<bool>(reader, header)?;
-            (
-                Kind::Integer,
-                values.into_iter().map(|b| f64::from(u8::from(b))).collect(),
-            )
-        }
-        _ => return Err(format!("its entries are of type `{}`", header.entry)),
+    let kind = kind(header)?;
+    let values = match (header.entry.type_char(), header.entry.size_field()) {
+        (TypeChar::Float, 8) => entries::<f64>(reader, header)?,
+        (TypeChar::Float, _) => convert::<f32>(reader, header)?,
+        (TypeChar::Int, 1) => convert::<i8>(reader, header)?,
+        (TypeChar::Int, 2) => convert::<i16>(reader, header)?,
+        (TypeChar::Int, 4) => convert::<i32>(reader, header)?,
+        (TypeChar::Int, _) => entries::<i64>(reader, header)?
+            .into_iter()
+            .map(exact)
+            .collect::<Result<_, _>>()?,
+        (_, 1) => convert::<u8>(reader, header)?,
+        (_, 2) => convert::<u16>(reader, header)?,
+        (_, 4) => convert::<u32>(reader, header)?,
+        _ => entries::<u64>(reader, header)?
+            .into_iter()
+            .map(exact)
+            .collect::<Result<_, _>>()?,
     };
     let values = if header.fortran_order {
         to_c_order(&header.shape, &values)

@@ -20,6 +20,34 @@ pub fn write_npz<'a>(
     path: &Path,
     items: impl IntoIterator<Item = (&'a str, &'a Item)>,
 ) -> Result<(), DataError> {
+    let items = checked(&path.display().to_string(), items)?;
+    whole(path, |file| write_archive(file, &items))
+}
+
+/// The bytes that [`write_npz`] writes; `file` is what messages call them.
+///
+/// # Errors
+/// When a name is empty, a path or given twice.
+pub fn npz_bytes<'a>(
+    file: &str,
+    items: impl IntoIterator<Item = (&'a str, &'a Item)>,
+) -> Result<Vec<u8>, DataError> {
+    let items = checked(file, items)?;
+    let mut bytes = Cursor::new(Vec::new());
+    write_archive(&mut bytes, &items).map_err(|e| {
+        DataError::new(
+            format!("cannot write {file}: {e}"),
+            "write to a file instead",
+        )
+    })?;
+    Ok(bytes.into_inner())
+}
+
+/// The items, if every name is one.
+fn checked<'a>(
+    file: &str,
+    items: impl IntoIterator<Item = (&'a str, &'a Item)>,
+) -> Result<Vec<(&'a str, &'a Item)>, DataError> {
     let items: Vec<(&str, &Item)> = items.into_iter().collect();
     for (k, (name, item)) in items.iter().enumerate() {
         let path_like = name.is_empty()
@@ -33,7 +61,7 @@ pub fn write_npz<'a>(
                 "is no name for an array"
             };
             return Err(DataError::new(
-                format!("`{}` {reason} in `{}`", name.escape_debug(), path.display()),
+                format!("`{}` {reason} in `{file}`", name.escape_debug()),
                 "give every array a name of its own, without folders",
             ));
         }
@@ -41,7 +69,7 @@ pub fn write_npz<'a>(
             array.check()?;
         }
     }
-    whole(path, |file| write_archive(file, &items))
+    Ok(items)
 }
 
 /// Writes a file whole or not at all.

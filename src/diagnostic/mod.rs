@@ -179,12 +179,9 @@ impl Diagnostics {
 
     /// The text a user sees: the first [`Self::SHOWN`] in full, and the number of the others.
     pub fn render(&self, style: Style) -> String {
-        let mut text: String = self
-            .kept
-            .iter()
-            .take(Self::SHOWN)
-            .map(|d| d.render(style))
-            .collect();
+        let shown = self.kept.iter().take(Self::SHOWN);
+        let shown: Vec<String> = shown.map(|d| d.render(style)).collect();
+        let mut text = shown.join("\n");
         let hidden = self.len() - self.kept.len().min(Self::SHOWN);
         if hidden > 0 {
             let _ = writeln!(text, "and {hidden} more");

@@ -34,11 +34,17 @@ impl Style {
 const CLIP: usize = 120;
 
 pub(super) fn render(diagnostic: &Diagnostic, style: Style) -> String {
+    let characters = if style.unicode {
+        ThemeCharacters::unicode()
+    } else {
+        ThemeCharacters::ascii()
+    };
+    // As compilers begin, and as messages without a place do.
     let theme = GraphicalTheme {
-        characters: if style.unicode {
-            ThemeCharacters::unicode()
-        } else {
-            ThemeCharacters::ascii()
+        characters: ThemeCharacters {
+            error: format!("error[{}]:", diagnostic.code),
+            warning: format!("warning[{}]:", diagnostic.code),
+            ..characters
         },
         styles: if style.colour {
             ThemeStyles::ansi()
@@ -57,7 +63,7 @@ pub(super) fn render(diagnostic: &Diagnostic, style: Style) -> String {
     };
     let mut text = String::new();
     match handler.render_report(&mut text, &view) {
-        Ok(()) => text,
+        Ok(()) => text.trim_start().to_owned(),
         Err(fmt::Error) => format!("{diagnostic}\n  help: {}\n", diagnostic.help),
     }
 }
@@ -83,10 +89,6 @@ impl fmt::Display for View<'_> {
 impl std::error::Error for View<'_> {}
 
 impl miette::Diagnostic for View<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.diagnostic.code))
-    }
-
     fn severity(&self) -> Option<Severity> {
         Some(if self.diagnostic.is_warning() {
             Severity::Warning

@@ -78,11 +78,15 @@ impl Source {
     }
 }
 
-/// Replaces characters that act on a terminal by visible ones of the same number of bytes.
+/// Replaces characters that act on a terminal by visible ones of the same number of bytes. A `\r` that stands alone
+/// ends a line.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
+    let mut rest = text.chars().peekable();
+    let with_next = std::iter::from_fn(|| rest.next().map(|c| (c, rest.peek().copied())));
+    with_next
+        .map(|(c, next)| match c {
             '\n' | '\t' => c,
+            '\r' if next != Some('\n') => '\n',
             '\r' | '\u{c}' => ' ',
             '\u{0}'..='\u{1f}' | '\u{7f}' => '?',
             '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{ad}' => '¿',

@@ -37,6 +37,7 @@ pub use module::Module;
 pub use names::Names;
 pub use noisy::Noisy;
 pub use op::{Function, Op, TABLE};
+pub(crate) use print::{BUILTIN, OWN, written_function};
 pub use print::{print, print_definition, print_sexpr, printed_size, size};
 pub use random::{Draw, random_environment, random_function, random_matrix, random_value};
 pub use scalar::{Dual, Hyper, Scalar};

@@ -9,7 +9,7 @@ use super::layout::{
     Layout, Level, Notation, Piece, chain, congruence, dimension_level, measure, sum, write,
 };
 use super::reading::{Reader, is_half};
-use super::{Graph, Id, Names, Op, Rational};
+use super::{FunctionDefinition, Graph, Id, Names, Op, Rational};
 
 /// Writes an expression in the `.hbp` language, with no more parentheses than its grammar and the eye need.
 /// It reads back as the same value; sums, products of several factors and quotients may be built up in
@@ -79,6 +79,29 @@ pub fn print_sexpr(graph: &Graph, id: Id) -> String {
     out
 }
 
+/// What a function of the user's that hides a built-in is called in expressions, before its own name.
+pub(crate) const OWN: &str = "own.";
+
+/// How a built-in that the file hides is written, before its name.
+pub(crate) const BUILTIN: &str = "builtin.";
+
+/// The name of a function as it is written where the graph's file defines it or hides it: the user's functions as the
+/// user wrote them, a built-in that a definition hides with `builtin.` before it. A graph knows that a built-in is
+/// hidden when it knows a function of that long name.
+pub(crate) fn written_function(graph: &Graph, name: &str) -> String {
+    if let Some(own) = name.strip_prefix(OWN) {
+        return own.to_owned();
+    }
+    let hidden = format!("{BUILTIN}{name}");
+    let own = graph.functions().get(name);
+    let is_builtin = own.is_none_or(|f| *f == FunctionDefinition::Builtin);
+    if is_builtin && graph.functions().contains_key(hidden.as_str()) {
+        hidden
+    } else {
+        name.to_owned()
+    }
+}
+
 pub(crate) fn primed(name: &str, order: u32) -> String {
     format!("{name}{}", "'".repeat(order as usize))
 }
@@ -117,7 +140,10 @@ impl Notation for Text {
     fn layout(reader: &Reader<'_>, id: Id) -> Layout {
         match reader.form(id) {
             Form::Name(name) => atom(vec![Piece::owned(name.to_string())]),
-            Form::Size(d, true) => atom(vec![Piece::owned(format!("sum(ones({d}))"))]),
+            Form::Size(d, true) => {
+                let [sum, ones] = ["sum", "ones"].map(|f| written_function(reader.graph, f));
+                atom(vec![Piece::owned(format!("{sum}({ones}({d}))"))])
+            }
             Form::Size(d, false) => Layout {
                 level: dimension_level(&d),
                 pieces: vec![Piece::owned(d.to_string())],
@@ -151,11 +177,15 @@ impl Notation for Text {
             Form::Congruence { jacobian, middle } => {
                 congruence(reader, jacobian, middle, ("'", Level::Postfix), "*")
             }
-            Form::Function(f) => atom(vec![Piece::owned(primed(&f.name, f.order))]),
-            Form::Apply(f, argument) => {
-                call(primed(&f.name, f.order), &[Argument::Value(argument)])
+            Form::Function(f) => {
+                let name = written_function(reader.graph, &f.name);
+                atom(vec![Piece::owned(primed(&name, f.order))])
             }
-            Form::Call(name, arguments) => call(name.to_owned(), &arguments),
+            Form::Apply(f, argument) => {
+                let name = written_function(reader.graph, &f.name);
+                call(primed(&name, f.order), &[Argument::Value(argument)])
+            }
+            Form::Call(name, arguments) => call(written_function(reader.graph, name), &arguments),
         }
     }
 }
@@ -288,7 +318,8 @@ fn caret(reader: &Reader<'_>, base: Id) -> &'static str {
 /// A power with a positive number as its exponent.
 fn power(reader: &Reader<'_>, base: Id, exponent: &Rational) -> Layout {
     if is_half(exponent) {
-        return call("sqrt".into(), &[Argument::Value(base)]);
+        let name = written_function(reader.graph, "sqrt");
+        return call(name, &[Argument::Value(base)]);
     }
     let text = decimal(exponent).unwrap_or_else(|| format!("({exponent})"));
     let pieces = vec![

@@ -89,8 +89,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
         .chain(TABLE.iter().map(|(name, ..)| *name))
 }
 
-/// True when a user's function of this name must bear another one in expressions, so that rules and reports
-/// cannot take it for the built-in it hides.
-pub(super) fn is_taken(name: &str) -> bool {
-    names().any(|n| n == name) || QUERIES.contains(&name)
+/// True when a definition of this name hides a built-in function.
+pub(super) fn is_function(name: &str) -> bool {
+    names().any(|n| n == name)
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::builtin::ELEMENTWISE;
+use super::builtin::{self, ELEMENTWISE};
 use super::elaborate::{self, Seen};
 use super::network::Network;
 use super::order::{Order, order};
@@ -12,7 +12,7 @@ use super::scope::{Definitions, Scope};
 use super::syntax::{Expr, FunctionItem, Item, ModuleItem, NetworkItem, Statement};
 use super::{grammar, layout, limits, number, prelude, token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
-use crate::expr::{Dimension, Module, Name, Sizes};
+use crate::expr::{BUILTIN, Dimension, FunctionDefinition, Module, Name, Sizes};
 
 /// A file of definitions, all of them checked.
 #[derive(Clone, Debug)]
@@ -64,8 +64,20 @@ impl File {
         let own = self.definitions.modules.get(name).and_then(Option::as_ref);
         let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
         own.or_else(builtin)
-            .map(|template| template.module.clone())
+            .map(|template| self.hiding(template.module.clone()))
             .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    /// The module, told which built-ins the file hides: they are written with `builtin.` before them.
+    fn hiding(&self, mut module: Module) -> Module {
+        let functions = self.definitions.functions.keys();
+        for name in functions.chain(self.definitions.modules.keys()) {
+            if builtin::is_function(name) {
+                let hidden = format!("{BUILTIN}{name}");
+                module.graph.define(hidden, FunctionDefinition::Builtin);
+            }
+        }
+        module
     }
 
     /// `z = name(x)` as a module.
@@ -138,6 +150,8 @@ pub(super) fn parse(
     text: &str,
     prelude: Option<&Definitions>,
 ) -> Result<File, Diagnostics> {
+    // What some editors put in front of a text is none of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Arc::new(Source::new(name, text));
     let mut errors = Diagnostics::new();
     let mut warnings = Diagnostics::new();
@@ -206,7 +220,7 @@ fn items(text: &str, errors: &mut Diagnostics) -> Vec<Item> {
 
 /// Drops syntax errors on lines where a bracket or a character is reported already.
 fn drop_echoes(text: &str, known: &Diagnostics, found: &mut Diagnostics) {
-    let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
+    let starts: Vec<usize> = text.match_indices(['\n', '\r']).map(|(i, _)| i).collect();
     let line = |d: &Diagnostic| {
         d.labels
             .first()
@@ -231,13 +245,9 @@ pub(super) fn tokens<'a>(
     for (token, span) in &tokens {
         let (code, message, help) = match token {
             token::Token::Number(digits) => {
-                let Some(message) = number::fault(digits) else {
+                let Some((message, help)) = number::fault(digits) else {
                     continue;
                 };
-                let (digits, exponent) = (limits::NUMBER_DIGITS, limits::NUMBER_EXPONENT);
-                let help = format!(
-                    "numbers are exact here: at most {digits} digits and exponents within ±{exponent}"
-                );
                 (Code::Number, message, help)
             }
             token::Token::Name(name) if name.len() > limits::NAME_BYTES => {

@@ -19,8 +19,11 @@
 //!   it. They do not hold for the inputs of a module that calls it: declare them there.
 //! * The right side of a node may be any expression. A plain call is a node with the callee's names; anything
 //!   else is composed into one module, whose parameters are `h.W`, then `h_2.W`.
-//! * An elementwise function that hides a built-in bears a number in expressions, `tanh_2`, so that no rule
-//!   about the built-in applies to it.
+//! * An elementwise function that hides a built-in bears a longer name in expressions, so that no rule about the
+//!   built-in applies to it. It is written as the user wrote it, and the built-in it hides as `builtin.tanh`, which
+//!   means the built-in everywhere.
+//! * A function called `E`, `grad`, `hess`, `jac` or `resid` bears a number in equations, `E_2`: there the name alone has
+//!   its other meaning.
 //!
 //! The limits are in [`limits`].
 
@@ -41,7 +44,7 @@ mod token;
 
 pub use file::File;
 pub use network::{Network, NetworkNode, NetworkValue};
-pub use query::{Query, Resolver, parse_expression};
+pub use query::{Query, Resolver, is_identifier, parse_expression};
 
 use std::sync::Arc;
 
@@ -71,7 +74,14 @@ pub fn parse(name: &str, text: &str) -> Result<File, Diagnostics> {
 ///
 /// # Errors
 /// When the bytes are not UTF-8, with the place of the first that are not.
-pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostics> {
+pub fn decode(name: &str, mut bytes: Vec<u8>) -> Result<String, Diagnostics> {
+    let mark = "\u{feff}".as_bytes();
+    let skipped = if bytes.starts_with(mark) {
+        mark.len()
+    } else {
+        0
+    };
+    bytes.drain(..skipped);
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
@@ -80,7 +90,7 @@ pub fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostics> {
         let source = Arc::new(Source::new(name, &text));
         Diagnostic::new(
             Code::Encoding,
-            format!("byte {valid} is not UTF-8 text"),
+            format!("byte {} is not UTF-8 text", valid + skipped),
             "save the file as UTF-8",
         )
         .at(

@@ -6,22 +6,39 @@ use num_traits::{Pow, Zero};
 use super::limits;
 use crate::expr::Rational;
 
-/// What is wrong with a literal, if anything.
-pub(super) fn fault(text: &str) -> Option<String> {
+/// What is wrong with a literal and what to do, if anything.
+pub(super) fn fault(text: &str) -> Option<(String, String)> {
     let (digits, exponent) = split(text);
-    if digits.len() > limits::NUMBER_DIGITS {
-        return Some(format!(
-            "the number has more than {} digits",
-            limits::NUMBER_DIGITS
-        ));
-    }
-    let fits = exponent.is_some_and(|e| e.abs() <= limits::NUMBER_EXPONENT);
-    (!fits).then(|| {
+    let limits = || {
         format!(
-            "the exponent of the number is beyond ±{}",
+            "numbers are exact here: at most {} digits and exponents within ±{}",
+            limits::NUMBER_DIGITS,
             limits::NUMBER_EXPONENT
         )
-    })
+    };
+    if digits.len() > limits::NUMBER_DIGITS {
+        let message = format!("the number has more than {} digits", limits::NUMBER_DIGITS);
+        return Some((message, limits()));
+    }
+    if exponent.is_none_or(|e| e.abs() > limits::NUMBER_EXPONENT) {
+        let message = format!(
+            "the exponent of the number is beyond ±{}",
+            limits::NUMBER_EXPONENT
+        );
+        return Some((message, limits()));
+    }
+    // What is exact here is computed with in 64 bits in the end.
+    let double: f64 = text.parse().unwrap_or(f64::NAN);
+    let is_zero = digits.bytes().all(|digit| digit == b'0');
+    let wrong = match () {
+        () if !double.is_finite() => "too large",
+        () if double <= 0.0 && !is_zero => "too small",
+        () => return None,
+    };
+    Some((
+        format!("the number is {wrong} for a 64-bit float"),
+        "write a number between 5e-324 and 1.7e308, or 0; or choose other units".to_owned(),
+    ))
 }
 
 /// The value of a literal; of a faulty one, which is reported elsewhere, 1.

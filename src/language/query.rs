@@ -28,6 +28,14 @@ pub enum Query {
     Residual(Name),
 }
 
+/// True for what can be the name of a value: one word that is no keyword.
+pub fn is_identifier(text: &str) -> bool {
+    let mut errors = Diagnostics::new();
+    let tokens = tokens(text, &mut errors).unwrap_or_default();
+    errors.is_empty()
+        && matches!(tokens.as_slice(), [(Token::Name(name), _)] if *name == text && !name.contains('.'))
+}
+
 /// Finds the value of a query in the module's graph, where it may add what it needs.
 pub type Resolver<'a> = dyn FnMut(&mut Module, &Query) -> Result<Id, Diagnostics> + 'a;
 
@@ -52,7 +60,7 @@ pub fn parse_expression(
     let Some(expr) = expr.filter(|_| errors.is_empty()) else {
         return Err(errors.sorted().within(&shown));
     };
-    let known = queries(&expr, module, resolve, &mut errors);
+    let known = queries(&expr, file, module, resolve, &mut errors);
     let budget = std::cell::Cell::new(limits::FILE_NODES);
     let mut builder = Builder::new(file.scope(), &budget);
     builder.calls = Calls::Closed;
@@ -95,6 +103,7 @@ fn read(text: &str, errors: &mut Diagnostics) -> Option<Expr> {
 /// The values of all queries in an expression by their places. A failed one is reported and left out.
 fn queries(
     expr: &Expr,
+    file: &File,
     module: &mut Module,
     resolve: &mut Resolver<'_>,
     errors: &mut Diagnostics,
@@ -102,10 +111,14 @@ fn queries(
     let mut asked: BTreeMap<Query, Option<Id>> = BTreeMap::new();
     let mut known = BTreeMap::new();
     let mut calls: Vec<(&Call, Span)> = Vec::new();
+    // A prime makes it the derivative of a function, when there is one of this name.
+    let is_function =
+        |call: &Call| call.primes > 0 && file.scope().find(&call.callee.name).is_some();
     expr.visit(&mut |e| {
         if let ExprKind::Call(call) = &e.kind
             && &*call.callee.name != "E"
             && QUERIES.contains(&&*call.callee.name)
+            && !is_function(call)
         {
             calls.push((call, e.span));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 
 use super::builtin::{self, Builtin};
-use crate::expr::{Graph, Module, Name, Shape};
+use crate::expr::{BUILTIN, Graph, Module, Name, Shape};
 
 /// A module that has been checked, ready to be inlined.
 #[derive(Clone, Debug)]
@@ -93,9 +93,12 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// What `name` means when it is called.
+    /// What `name` means when it is called. `builtin.diag` is the built-in, whatever the file defines.
     pub(super) fn find(&self, name: &str) -> Option<Callable<'a>> {
-        std::iter::once(self.file)
+        let builtin = name.strip_prefix(BUILTIN);
+        let own = Some(self.file).filter(|_| builtin.is_none());
+        let name = builtin.unwrap_or(name);
+        own.into_iter()
             .chain(self.prelude)
             .find_map(|d| find(d, name))
             .or_else(|| {

@@ -6,8 +6,9 @@ use nalgebra::DMatrix;
 
 use super::RunError;
 use super::binding::{Binding, list};
+use super::error::Faults;
 use crate::backend::Element;
-use crate::data::{Array, Item};
+use crate::data::{Array, Item, Outline, Outlines};
 use crate::expr::{Facts, Matrix, Name, Shape};
 
 /// The named arrays of a file.
@@ -49,43 +50,53 @@ impl Wanted {
     }
 }
 
-/// The wanted arrays, in order, with nothing missing and nothing left over.
-pub(crate) fn take<'a>(
+/// The wanted arrays that are there, in order; what is missing, left over or no numbers is a fault.
+pub(crate) fn name_all<'a, 'w>(
     owner: &str,
-    wanted: &[Wanted],
-    items: &'a Items,
-) -> Result<Vec<&'a Array>, RunError> {
+    wanted: &'w [Wanted],
+    outlines: &'a Outlines,
+    faults: &mut Faults,
+) -> Vec<(&'w Wanted, &'a Outline)> {
     let names = || list(wanted.iter().map(|w| format!("`{}`", w.name)));
-    let mut arrays = Vec::new();
+    let mut found = Vec::new();
     for want in wanted {
-        let Some(item) = items.get(&want.name) else {
-            return Err(RunError::input(
+        match outlines.get(&want.name) {
+            None => faults.push(
                 format!(
                     "{owner} needs an array `{}`, declared as {}",
                     want.name,
                     want.declared()
                 ),
                 format!("add it to the data; the arrays are {}", names()),
-            ));
-        };
-        let array = item.array().ok_or_else(|| {
-            RunError::input(
+            ),
+            Some(outline) if outline.kind.is_none() => faults.push(
                 format!("`{}` is text, not an array of numbers", want.name),
                 format!("it is declared as {}", want.declared()),
-            )
-        })?;
-        arrays.push(array);
+            ),
+            Some(outline) => found.push((want, outline)),
+        }
     }
-    let extra = items
-        .keys()
-        .find(|name| !wanted.iter().any(|w| w.name == **name));
-    if let Some(name) = extra {
-        return Err(RunError::input(
-            format!("the data hold an array `{name}`, which {owner} does not name"),
-            format!("remove or rename it; the arrays are {}", names()),
-        ));
+    for name in outlines.keys() {
+        if !wanted.iter().any(|w| w.name == **name) {
+            faults.push(
+                format!("the data hold an array `{name}`, which {owner} does not name"),
+                format!("remove or rename it; the arrays are {}", names()),
+            );
+        }
     }
-    Ok(arrays)
+    found
+}
+
+/// What is said of arrays before their entries are known.
+pub(crate) fn outlines(items: &Items) -> Outlines {
+    let outline = |(name, item): (&String, &Item)| (name.clone(), item.into());
+    items.iter().map(outline).collect()
+}
+
+/// The wanted arrays, in order; that they are there is checked.
+pub(crate) fn take<'a, 'w>(wanted: &'w [Wanted], items: &'a Items) -> Vec<(&'w Wanted, &'a Array)> {
+    let array = |want: &'w Wanted| Some((want, items.get(&want.name)?.array()?));
+    wanted.iter().filter_map(array).collect()
 }
 
 /// Rows and columns of an array by the declared shape: a scalar may be any array of one entry, a vector may have a

@@ -1,13 +1,16 @@
 //! The arrays of a network: inputs and targets with a leading axis of samples, labels, parameters.
 
+use std::collections::BTreeSet;
+
 use nalgebra::DMatrix;
 
-use super::arrays::{Items, Wanted, bind, convert, finite, take, tuple, value};
+use super::arrays::{Items, Wanted, bind, convert, finite, name_all, outlines, take, tuple, value};
 use super::binding::Binding;
+use super::error::Faults;
 use super::module::concrete_shape;
 use super::{RunError, RunOptions};
 use crate::backend::Element;
-use crate::data::{Array, Kind};
+use crate::data::{Array, Kind, Outline, Outlines};
 use crate::expr::{Matrix, Name, Sizes};
 use crate::language::Network;
 
@@ -31,41 +34,63 @@ fn wanted(network: &Network) -> Vec<Wanted> {
     data.chain(parameters).collect()
 }
 
+/// All sizes, and the number of samples, by the shapes of arrays. `needed` are the network's dimensions.
+///
+/// # Errors
+/// When arrays are missing, not named by the network or of the wrong shape, all of them at once; when a dimension stays
+/// open.
+pub(crate) fn fit(
+    network: &Network,
+    outlines: &Outlines,
+    needed: &BTreeSet<Name>,
+    options: &RunOptions,
+) -> Result<(Sizes, usize), RunError> {
+    let wanted = wanted(network);
+    let owner = format!("the network `{}`", network.name);
+    let mut faults = Faults::default();
+    let mut binding = Binding::new(&known(&options.sizes, needed));
+    let mut samples: Option<(usize, &str)> = None;
+    for (want, outline) in name_all(&owner, &wanted, outlines, &mut faults) {
+        if !want.batched {
+            faults.keep(bind(want, &outline.shape, &mut binding));
+            continue;
+        }
+        if faults.keep(count(want, outline, &mut samples)).is_none() {
+            continue;
+        }
+        let is_target = network.targets.iter().any(|t| *t.name == *want.name);
+        // What a label of `R[n]` says about n is checked once n is known.
+        if !(is_target && may_be_labels(want, outline)) {
+            let fits = refuse_flat(want, outline)
+                .and_then(|()| bind(want, &outline.shape[1..], &mut binding));
+            faults.keep(fits);
+        }
+    }
+    let sizes = binding.solve_all(needed, &mut faults);
+    let samples = samples.map_or(1, |(samples, _)| samples);
+    faults.or(&owner, sizes.map(|sizes| (sizes, samples)))
+}
+
 /// Checks the arrays and binds all sizes. `needed` are the network's dimensions.
 pub(crate) fn read<T: Element>(
     network: &Network,
     items: &Items,
-    needed: &std::collections::BTreeSet<Name>,
+    needed: &BTreeSet<Name>,
     options: &RunOptions,
 ) -> Result<Data<T>, RunError> {
+    let (sizes, samples) = fit(network, &outlines(items), needed, options)?;
     let wanted = wanted(network);
-    let owner = format!("the network `{}`", network.name);
-    let arrays = take(&owner, &wanted, items)?;
-    let mut binding = Binding::new(&known(&options.sizes, needed));
-    let mut samples: Option<(usize, &str)> = None;
-    for (place, (want, array)) in wanted.iter().zip(&arrays).enumerate() {
+    let arrays = take(&wanted, items);
+    for (want, array) in &arrays {
         finite(&want.name, array)?;
-        if !want.batched {
-            bind(want, &array.shape, &mut binding)?;
-            continue;
-        }
-        count(want, array, &mut samples)?;
-        let is_target = place >= network.inputs.len();
-        // What a label of `R[n]` says about n is checked once n is known.
-        if !(is_target && may_be_labels(want, array)) {
-            refuse_flat(want, array)?;
-            bind(want, &array.shape[1..], &mut binding)?;
-        }
     }
-    let sizes = binding.solve(needed)?;
-    let samples = samples.map_or(1, |(samples, _)| samples);
     let mut data = Data {
         sizes,
         samples,
         values: Vec::new(),
         parameters: Vec::new(),
     };
-    for (want, array) in wanted.iter().zip(arrays) {
+    for (want, array) in arrays {
         let name: Name = want.name.as_str().into();
         let shape = concrete_shape(&want.shape, &data.sizes)?;
         if want.batched {
@@ -79,7 +104,7 @@ pub(crate) fn read<T: Element>(
 }
 
 /// Sizes that the network's text has not taken up already.
-fn known(sizes: &Sizes, needed: &std::collections::BTreeSet<Name>) -> Sizes {
+fn known(sizes: &Sizes, needed: &BTreeSet<Name>) -> Sizes {
     let known = sizes.iter().filter(|(name, _)| needed.contains(*name));
     known.map(|(name, size)| (name.clone(), *size)).collect()
 }
@@ -87,7 +112,7 @@ fn known(sizes: &Sizes, needed: &std::collections::BTreeSet<Name>) -> Sizes {
 /// Counts the samples, which must be as many in every array.
 fn count<'a>(
     want: &'a Wanted,
-    array: &Array,
+    array: &Outline,
     samples: &mut Option<(usize, &'a str)>,
 ) -> Result<(), RunError> {
     let Some(found) = array.shape.first() else {
@@ -123,13 +148,13 @@ fn count<'a>(
 }
 
 /// True for whole numbers of shape (B,) where a vector a sample is declared.
-fn may_be_labels(want: &Wanted, array: &Array) -> bool {
+fn may_be_labels(want: &Wanted, array: &Outline) -> bool {
     let is_vector = want.shape.is_column() && !want.shape.is_scalar();
-    is_vector && array.kind == Kind::Integer && array.shape.len() == 1
+    is_vector && array.kind == Some(Kind::Integer) && array.shape.len() == 1
 }
 
 /// Refuses one number a sample where a vector is declared: `R[n]` is never bound to 1 by accident.
-fn refuse_flat(want: &Wanted, array: &Array) -> Result<(), RunError> {
+fn refuse_flat(want: &Wanted, array: &Outline) -> Result<(), RunError> {
     if want.shape.is_scalar() || array.shape.len() > 1 {
         return Ok(());
     }
@@ -153,7 +178,11 @@ fn split<T: Element>(
     array: &Array,
     shape: (usize, usize),
 ) -> Result<Vec<DMatrix<T>>, RunError> {
-    if may_be_labels(want, array) && shape != (1, 1) {
+    let outline = Outline {
+        shape: array.shape.clone(),
+        kind: Some(array.kind),
+    };
+    if may_be_labels(want, &outline) && shape != (1, 1) {
         return one_hot(want, array, shape.0);
     }
     let mut values = Vec::new();

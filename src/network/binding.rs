@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
+use super::error::Faults;
 use crate::expr::{Dimension, Name, Sizes};
 
 /// `dimension = size`, said by a place such as "the length of `x`".
@@ -53,14 +54,30 @@ impl Binding {
     ///
     /// # Errors
     /// When equations contradict each other, have no whole solution, or leave a name open.
-    pub(crate) fn solve(mut self, needed: &BTreeSet<Name>) -> Result<Sizes, RunError> {
+    pub(crate) fn solve(self, needed: &BTreeSet<Name>) -> Result<Sizes, RunError> {
+        let mut faults = Faults::default();
+        let sizes = self.solve_all(needed, &mut faults);
+        faults.or("the definition", sizes)
+    }
+
+    /// As [`Binding::solve`], with every fault told. What stays open is none where an array is missing or wrong.
+    pub(crate) fn solve_all(
+        mut self,
+        needed: &BTreeSet<Name>,
+        faults: &mut Faults,
+    ) -> Option<Sizes> {
         for (name, (size, _)) in &self.known {
             if !needed.contains(name) {
                 let names = list(needed.iter().map(|n| format!("`{n}`")));
-                return Err(RunError::input(
+                let help = if needed.is_empty() {
+                    "there are no dimensions to choose: leave `--dims` out".to_owned()
+                } else {
+                    format!("the dimensions are {names}")
+                };
+                faults.push(
                     format!("`--dims {name}={size}` names no dimension here"),
-                    format!("the dimensions are {names}"),
-                ));
+                    help,
+                );
             }
         }
         loop {
@@ -74,11 +91,14 @@ impl Binding {
                     .filter(|name| !sizes.contains_key(name))
                     .collect();
                 match unknown.as_slice() {
-                    [] => self.verify(&equation, &sizes)?,
+                    [] => {
+                        faults.keep(self.verify(&equation, &sizes));
+                    }
                     [name] if !self.known.contains_key(name) => {
-                        let size = root(&equation, name, &sizes)?;
-                        self.known
-                            .insert(name.clone(), (size, equation.place.clone()));
+                        if let Some(size) = faults.keep(root(&equation, name, &sizes)) {
+                            self.known
+                                .insert(name.clone(), (size, equation.place.clone()));
+                        }
                     }
                     _ => open.push(equation),
                 }
@@ -89,7 +109,10 @@ impl Binding {
                 break;
             }
         }
-        self.complete(needed)
+        if !faults.is_empty() {
+            return None;
+        }
+        faults.keep(self.complete(needed))
     }
 
     fn sizes(&self) -> Sizes {

@@ -7,6 +7,7 @@ use super::arrays::Items;
 use super::{RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, OutputBlock};
 use crate::data::{Array, Item, Kind};
+use crate::expr::Matrix;
 
 /// How arrays of numbers of type `T` are stored.
 fn kind<T: Element>() -> Kind {
@@ -52,6 +53,12 @@ fn row_major((m, n): (usize, usize)) -> Vec<usize> {
     (0..m)
         .flat_map(|i| (0..n).map(move |j| i + j * m))
         .collect()
+}
+
+/// A Hessian given with rows and columns in the row-major order of an m × n value, in the column-major order.
+pub(crate) fn from_row_major(matrix: &Matrix<f64>, (m, n): (usize, usize)) -> Matrix<f64> {
+    let place = |old: usize| old % m * n + old / m;
+    Matrix::from_fn(m * n, m * n, |i, j| matrix[(place(i), place(j))])
 }
 
 /// The block with rows and columns in the row-major order of an m × n variable.

@@ -101,6 +101,50 @@ impl RunError {
     }
 }
 
+/// What is wrong with arrays, one after the other. Why a list: whoever exports arrays mends all of them at once.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<(String, String)>);
+
+impl Faults {
+    pub(crate) fn push(&mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.0.push((message.into(), help.into()));
+    }
+
+    /// The value, or nothing and one fault more.
+    pub(crate) fn keep<T>(&mut self, result: Result<T, RunError>) -> Option<T> {
+        result
+            .map_err(|error| self.push(error.message(), error.help()))
+            .ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All faults as one error: a single one in its own words, several as a list with each help once.
+    pub(crate) fn or<T>(mut self, owner: &str, value: Option<T>) -> Result<T, RunError> {
+        match (self.0.len(), value) {
+            (0, Some(value)) => Ok(value),
+            (0 | 1, _) => {
+                let (message, help) = self.0.pop().unwrap_or_default();
+                Err(RunError::input(message, help))
+            }
+            (many, _) => {
+                let mut helps: Vec<String> = Vec::new();
+                let mut text = format!("{many} things are wrong with the arrays of {owner}:");
+                for (message, help) in self.0 {
+                    text += "\n  ";
+                    text += &message;
+                    if !helps.contains(&help) {
+                        helps.push(help);
+                    }
+                }
+                Err(RunError::input(text, helps.join("\n        ")))
+            }
+        }
+    }
+}
+
 impl From<Diagnostics> for RunError {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Definitions(diagnostics)
@@ -116,6 +160,10 @@ impl From<DataError> for RunError {
 const OTHER_OPERATIONS: &str =
     "write the module in other operations, or add the rule to a book of your own: --rules DIR";
 
+/// What to do about a module that is too large for the rules.
+pub(crate) const SMALLER_MODULES: &str =
+    "split the module in several, and compose them in a network";
+
 impl From<DeriveError> for RunError {
     fn from(error: DeriveError) -> Self {
         let message = error.to_string();
@@ -123,10 +171,7 @@ impl From<DeriveError> for RunError {
             DeriveError::Rewrite {
                 source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
                 ..
-            } => Self::limit(
-                message,
-                "split the module in several, and compose them in a network",
-            ),
+            } => Self::limit(message, SMALLER_MODULES),
             _ => Self::input(message, OTHER_OPERATIONS),
         }
     }
@@ -149,12 +194,18 @@ pub(crate) fn definition(name: &str) -> String {
 
 impl From<CompileError> for RunError {
     fn from(error: CompileError) -> Self {
-        let (message, help) = (error.to_string(), error.help());
+        let message = error.to_string();
         match error {
-            CompileError::TooLarge { .. } | CompileError::ArenaTooLarge { .. } => {
-                Self::limit(message, help)
-            }
-            _ => Self::input(message, help),
+            CompileError::TooLarge { .. } | CompileError::ArenaTooLarge { .. } => Self::limit(
+                message,
+                "use smaller dimensions, or split the module in several, and compose them in a network",
+            ),
+            // Every name has a size before anything is compiled.
+            CompileError::Unbound { dimension } => Self::limit(
+                format!("the size `{dimension}` is too large for this machine"),
+                "use smaller dimensions",
+            ),
+            _ => Self::input(message, error.help()),
         }
     }
 }

@@ -3,7 +3,11 @@
 
 use super::arrays::Items;
 use super::binding::list;
+use super::module::fit;
+use super::pass::concrete;
+use super::prepare::{Definition, define};
 use super::{RunError, RunOptions, plan_module, plan_network, run_module, run_network};
+use crate::data::Outlines;
 use crate::expr::Name;
 use crate::language::File;
 
@@ -78,6 +82,33 @@ pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Item
     match target(file, options)? {
         Target::Module(name) => run_module(&file.module(&name)?, items, options),
         Target::Network(name) => Ok(run_network(file, &name, items, options)?.items),
+    }
+}
+
+/// Checks names and shapes of arrays against the network or module of a file, before any entry is read.
+///
+/// # Errors
+/// As [`target`]; when arrays are missing, not named by the definition or of the wrong shape, all of them at once; when
+/// a dimension stays open.
+pub fn check_arrays(
+    file: &File,
+    outlines: &Outlines,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    options.check_modes()?;
+    match target(file, options)? {
+        Target::Module(name) => {
+            let module = file.module(&name)?;
+            concrete(&module)?;
+            fit(&module, outlines, options).map(drop)
+        }
+        Target::Network(name) => {
+            let Definition {
+                network,
+                dimensions,
+            } = define(file, &name, options)?;
+            super::batch::fit(&network, outlines, &dimensions, options).map(drop)
+        }
     }
 }
 

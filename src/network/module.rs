@@ -2,19 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::arrays::{Items, Wanted, bind, convert, finite, symmetric, take, value};
+use super::arrays::{
+    Items, Wanted, bind, convert, finite, name_all, outlines, symmetric, take, value,
+};
 use super::binding::Binding;
-use super::blocks::{value_array, write_block};
+use super::blocks::{from_row_major, value_array, write_block};
+use super::error::Faults;
 use super::pass::{Derived, Upstream, concrete, derived};
-use super::{Precision, RunError, RunOptions};
+use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
+use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
 use crate::kernel::{Program, compile_within};
 
 /// Runs a module: its output, and for every input and parameter `v` the gradient `grad.v` and the block `hess.v`.
 ///
 /// `items` holds every input and parameter by name, and `grad.z` and `hess.z` for the loss gradient and Hessian at
-/// the output z. A block with structure is written by its factors unless [`RunOptions::dense`] is set.
+/// the output z, its rows and columns in the order of [`RunOptions::vectorisation`] as those of all blocks. A block with
+/// structure is written by its factors unless [`RunOptions::dense`] is set.
 ///
 /// # Errors
 /// When an array is missing, not named by the module, of the wrong shape, not finite, or not true to a declared fact;
@@ -56,27 +61,49 @@ pub(crate) fn named_sizes(needed: &BTreeSet<Name>, sizes: &Sizes) -> Result<Size
     Binding::new(sizes).solve(needed)
 }
 
+/// The sizes of a module's dimensions by the shapes of arrays.
+///
+/// # Errors
+/// When arrays are missing, not named by the module or of the wrong shape, all of them at once; when a dimension stays
+/// open.
+pub(crate) fn fit(
+    module: &Module,
+    outlines: &Outlines,
+    options: &RunOptions,
+) -> Result<Sizes, RunError> {
+    let wanted = wanted(module);
+    let owner = format!("the module `{}`", module.name);
+    let mut faults = Faults::default();
+    let mut binding = Binding::new(&options.sizes);
+    for (want, outline) in name_all(&owner, &wanted, outlines, &mut faults) {
+        faults.keep(bind(want, &outline.shape, &mut binding));
+    }
+    let sizes = binding.solve_all(&module.dimensions(), &mut faults);
+    faults.or(&owner, sizes)
+}
+
 fn run<T: Element>(
     module: &Module,
     items: &Items,
     options: &RunOptions,
 ) -> Result<Items, RunError> {
+    let sizes = fit(module, &outlines(items), options)?;
     let wanted = wanted(module);
-    let owner = format!("the module `{}`", module.name);
-    let arrays = take(&owner, &wanted, items)?;
-    let mut binding = Binding::new(&options.sizes);
-    for (want, array) in wanted.iter().zip(&arrays) {
-        bind(want, &array.shape, &mut binding)?;
+    let arrays = take(&wanted, items);
+    for (want, array) in &arrays {
         finite(&want.name, array)?;
     }
-    let sizes = binding.solve(&module.dimensions())?;
     let z = &module.output.0;
     let mut inputs: Inputs<T> = Inputs::new();
-    for (want, array) in wanted.iter().zip(&arrays) {
-        let matrix = value(want, array, concrete_shape(&want.shape, &sizes)?, None)?;
+    for (want, array) in arrays {
+        let mut matrix = value(want, array, concrete_shape(&want.shape, &sizes)?, None)?;
         let mut name: Name = want.name.as_str().into();
         if want.name == format!("hess.{z}") {
             symmetric(&want.name, &matrix)?;
+            if options.vectorisation == Vectorisation::Row {
+                let shape = module.graph.shape(module.output.1);
+                matrix = from_row_major(&matrix, concrete_shape(&shape, &sizes)?);
+            }
             name = format!("hess({z})").into();
         } else if want.name == format!("grad.{z}") {
             name = format!("grad({z})").into();

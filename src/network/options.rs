@@ -126,7 +126,7 @@ pub struct RunOptions {
     pub sizes: Sizes,
     /// Write every block with all its entries.
     pub dense: bool,
-    /// The order of rows and columns in blocks of matrices.
+    /// The order of rows and columns in blocks of matrices, those that come out and the one that goes in.
     pub vectorisation: Vectorisation,
     /// The numbers that are computed with.
     pub precision: Precision,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::RunError;
 use super::error::definition;
-use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes};
+use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes, written_function};
 use crate::hbp::{Request, derive, unfold};
 use crate::kernel::{Program, compile_within};
 use crate::rewrite::{Report, Rewriter, Style};
@@ -79,9 +79,10 @@ pub(crate) fn concrete(module: &Module) -> Result<(), RunError> {
                     return Err(RunError::input(
                         format!(
                             "`{}` in the module `{}` is abstract: it has no values to compute with",
-                            function.name, module.name
+                            written_function(graph, &function.name),
+                            module.name
                         ),
-                        definition(&function.name),
+                        definition(&written_function(graph, &function.name)),
                     ));
                 }
                 Some(FunctionDefinition::Defined { body, .. }) if seen.insert(&function.name) => {
@@ -104,7 +105,7 @@ pub(crate) struct Pass {
 }
 
 /// The name of the output in programs.
-pub(crate) const OUTPUT: &str = "";
+pub(crate) const OUTPUT: &str = "value";
 
 /// The time that preparing took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -66,9 +66,9 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
         .fold(0u64, u64::saturating_add);
     let _ = writeln!(
         text,
-        "\nnetwork total  {} nodes, {} distinct modules, {total} flops a sample",
-        prepared.stages.len(),
-        prepared.passes.len()
+        "\nnetwork total  {}, {}, {total} flops a sample",
+        counted(prepared.stages.len(), "node"),
+        counted(prepared.passes.len(), "distinct module")
     );
     Ok(text)
 }
@@ -99,6 +99,11 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
             first.module, pass.backward
         );
     }
+}
+
+/// `1 node`, `2 nodes`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn written(sizes: &Sizes) -> String {

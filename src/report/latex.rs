@@ -8,7 +8,7 @@ use crate::expr::layout::{
     Layout, Level, Notation, Piece, chain, congruence, dimension_level, sum, write,
 };
 use crate::expr::reading::{Reader, is_half};
-use crate::expr::{Dimension, Function, Graph, Id, Names, Op, Rational};
+use crate::expr::{Dimension, Function, Graph, Id, Names, Op, Rational, written_function};
 
 /// Writes an expression in LaTeX's math mode; braces and `\left … \right` balance.
 ///
@@ -17,8 +17,8 @@ pub fn latex(graph: &Graph, id: Id, names: &Names) -> String {
     write::<Latex>(&Reader::new(graph, id, names), id)
 }
 
-/// A name: one letter as it is, Greek letters by their names, trailing digits as an index, `grad(z)` and
-/// `hess(z)` as δz and ℋz, other words upright.
+/// A name: one letter as it is, Greek letters as letters, trailing digits as an index, `grad(z)` and `hess(z)` as δz
+/// and ℋz, other words upright, words with an underscore slanted.
 pub fn latex_name(name: &str) -> String {
     for (head, symbol) in [("grad(", r"\delta "), ("hess(", r"\mathcal{H}")] {
         if let Some(inner) = name
@@ -46,25 +46,35 @@ pub(crate) fn latex_shape(shape: &crate::expr::Shape) -> String {
     }
 }
 
+/// Distinct names give distinct texts: an index is made of digits alone, and an underscore shows.
 fn word(word: &str) -> String {
-    let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
-    let digits = &word[stem.len()..];
-    let stem = stem
-        .strip_suffix('_')
-        .filter(|s| !s.is_empty())
-        .unwrap_or(stem);
-    let letters = if GREEK.contains(&stem) {
-        format!(r"\{stem}")
-    } else if stem.chars().count() <= 1 {
-        stem.replace('_', r"\_")
-    } else {
-        format!(r"\mathrm{{{}}}", stem.replace('_', r"\_"))
-    };
-    if digits.is_empty() {
-        letters
-    } else {
-        format!("{letters}_{{{digits}}}")
+    if word == "_" {
+        return r"\_".into();
     }
+    let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let letters = match greek(stem) {
+        Some(letter) => letter,
+        None if !word.is_ascii() => return format!(r"\text{{{}}}", escaped(word)),
+        None if word.contains('_') => return format!(r"\mathit{{{}}}", escaped(word)),
+        None if stem.len() <= 1 => stem.to_owned(),
+        None => format!(r"\mathrm{{{stem}}}"),
+    };
+    match &word[stem.len()..] {
+        "" => letters,
+        digits => format!("{letters}_{{{digits}}}"),
+    }
+}
+
+fn escaped(word: &str) -> String {
+    word.replace('_', r"\_")
+}
+
+/// A Greek letter by its name or as it stands.
+fn greek(stem: &str) -> Option<String> {
+    let known = |name: &str| GREEK.contains(&name);
+    let letter = LETTERS.iter().find(|(letter, _)| *letter == stem);
+    let name = letter.map_or_else(|| Some(stem).filter(|s| known(s)), |(_, name)| Some(*name));
+    name.map(|name| format!(r"\{name}"))
 }
 
 const GREEK: &[&str] = &[
@@ -74,26 +84,65 @@ const GREEK: &[&str] = &[
     "Omega",
 ];
 
+/// Greek letters that have a command of their own.
+const LETTERS: &[(&str, &str)] = &[
+    ("α", "alpha"),
+    ("β", "beta"),
+    ("γ", "gamma"),
+    ("δ", "delta"),
+    ("ε", "varepsilon"),
+    ("ϵ", "epsilon"),
+    ("ζ", "zeta"),
+    ("η", "eta"),
+    ("θ", "theta"),
+    ("ϑ", "vartheta"),
+    ("ι", "iota"),
+    ("κ", "kappa"),
+    ("λ", "lambda"),
+    ("μ", "mu"),
+    ("ν", "nu"),
+    ("ξ", "xi"),
+    ("π", "pi"),
+    ("ρ", "rho"),
+    ("σ", "sigma"),
+    ("ς", "varsigma"),
+    ("τ", "tau"),
+    ("υ", "upsilon"),
+    ("φ", "varphi"),
+    ("ϕ", "phi"),
+    ("χ", "chi"),
+    ("ψ", "psi"),
+    ("ω", "omega"),
+    ("Γ", "Gamma"),
+    ("Δ", "Delta"),
+    ("Θ", "Theta"),
+    ("Λ", "Lambda"),
+    ("Ξ", "Xi"),
+    ("Π", "Pi"),
+    ("Σ", "Sigma"),
+    ("Υ", "Upsilon"),
+    ("Φ", "Phi"),
+    ("Ψ", "Psi"),
+    ("Ω", "Omega"),
+];
+
 /// Functions that LaTeX knows by name.
 const NAMED_OPERATORS: &[&str] = &["exp", "log", "sin", "cos", "tanh", "det"];
 
 /// The name of a function.
 pub(crate) fn latex_function(name: &str) -> String {
-    if GREEK.contains(&name) || NAMED_OPERATORS.contains(&name) {
-        format!(r"\{name}")
-    } else if name.chars().count() == 1 {
-        name.to_owned()
-    } else {
-        format!(r"\operatorname{{{}}}", name.replace('_', r"\_"))
+    match greek(name) {
+        Some(letter) => letter,
+        None if NAMED_OPERATORS.contains(&name) => format!(r"\{name}"),
+        None if !name.is_ascii() => format!(r"\operatorname{{\text{{{}}}}}", escaped(name)),
+        None if name.len() == 1 && name != "_" => name.to_owned(),
+        None => format!(r"\operatorname{{{}}}", escaped(name)),
     }
 }
 
-fn function(f: &Function) -> String {
-    format!(
-        "{}{}",
-        latex_function(&f.name),
-        "'".repeat(f.order as usize)
-    )
+fn function(graph: &Graph, f: &Function) -> String {
+    let name = latex_function(&written_function(graph, &f.name));
+    format!("{name}{}", "'".repeat(f.order as usize))
 }
 
 fn dimension(d: &Dimension) -> String {
@@ -171,9 +220,11 @@ impl Notation for Latex {
             Form::Congruence { jacobian, middle } => {
                 congruence(reader, jacobian, middle, (r"^\top", Level::Atom), r" \, ")
             }
-            Form::Function(f) => atom(vec![Piece::owned(function(&f))]),
-            Form::Apply(f, argument) => call(&function(&f), &[Argument::Value(argument)]),
-            Form::Call(name, arguments) => named_call(&reader.graph[id].op, name, &arguments),
+            Form::Function(f) => atom(vec![Piece::owned(function(reader.graph, &f))]),
+            Form::Apply(f, argument) => {
+                call(&function(reader.graph, &f), &[Argument::Value(argument)])
+            }
+            Form::Call(name, arguments) => named_call(reader.graph, id, name, &arguments),
         }
     }
 }
@@ -204,8 +255,8 @@ fn call(name: &str, arguments: &[Argument]) -> Layout {
     enclosed(&format!(r"{name}\left("), arguments, r"\right)")
 }
 
-fn named_call(op: &Op, name: &str, arguments: &[Argument]) -> Layout {
-    match (op, arguments) {
+fn named_call(graph: &Graph, id: Id, name: &str, arguments: &[Argument]) -> Layout {
+    match (&graph[id].op, arguments) {
         (Op::Eye, _) => enclosed("I_{", arguments, "}"),
         (Op::Commutation, _) => enclosed("K_{", arguments, "}"),
         (Op::Ones, _) => enclosed(r"\mathbf{1}_{", arguments, "}"),
@@ -220,7 +271,7 @@ fn named_call(op: &Op, name: &str, arguments: &[Argument]) -> Layout {
         (Op::Backpropagate, [Argument::Value(e), Argument::Value(g), Argument::Value(x)]) => {
             derivative("V", *x, &[*e, *g])
         }
-        _ => call(&latex_function(name), arguments),
+        _ => call(&latex_function(&written_function(graph, name)), arguments),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::expr::{
     FunctionDefinition, Graph, Id, Module, Name, Names, Op, Shape, print, print_definition,
-    printed_size,
+    printed_size, written_function,
 };
 use crate::hbp::{Equation, Loss};
 
@@ -149,7 +149,7 @@ pub(crate) fn functions(module: &Module) -> Vec<(Name, Option<Body>)> {
         .filter(|(name, _)| used.contains(name));
     own.filter_map(|(name, function)| match function {
         FunctionDefinition::Builtin => None,
-        FunctionDefinition::Abstract => Some((name.clone(), None)),
+        FunctionDefinition::Abstract => Some((written_function(graph, name).into(), None)),
         FunctionDefinition::Defined { argument, body } => {
             // In the graph the argument bears the function's name, `swish(t)`, so that no other variable can.
             let inner = argument
@@ -159,7 +159,7 @@ pub(crate) fn functions(module: &Module) -> Vec<(Name, Option<Body>)> {
             let mut names = Names::default();
             names.rename(argument.clone(), shown.as_str());
             Some((
-                name.clone(),
+                written_function(graph, name).into(),
                 Some(Body {
                     argument: shown,
                     value: *body,

@@ -74,7 +74,7 @@ fn bad_arrays_are_refused_with_file_name_and_reason() {
         ),
         (
             npy("{'descr': '<f8', 'shape': (), }", &f8(1)),
-            "its header is malformed",
+            "its header is malformed: `{'descr': '<f8', 'shape': (), }`",
         ),
         (
             npy(&format!("{{{}", "(".repeat(5000)), &f8(1)),
@@ -110,6 +110,23 @@ fn bad_arrays_are_refused_with_file_name_and_reason() {
             "{message}\n{reason}"
         );
     }
+}
+
+/// Truth values are no numbers, and the help says how they become some.
+#[test]
+fn truth_values_are_refused() {
+    let member = npy(&header("|b1", false, "(2,)"), &[0, 1]);
+    let bytes = archive(&[("y.npy", &member)], CompressionMethod::Stored);
+    let error = read_npz_from(Cursor::new(bytes), "in.npz").unwrap_err();
+    assert!(
+        error.message.ends_with("truth values, not numbers"),
+        "{error}"
+    );
+    assert!(
+        error.help.contains("`y.astype(int)` for class labels"),
+        "{}",
+        error.help
+    );
 }
 
 #[test]

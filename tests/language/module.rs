@@ -156,7 +156,7 @@ fn a_definition_hides_a_builtin_of_its_name() {
             let norm = format!(
                 "(add (had weight {scaled}(add x (scale -1 (scale (mean x) (ones n 1)))))) bias)"
             );
-            format!("(add {norm} (apply sqrt_2 {norm}))")
+            format!("(add {norm} (apply own.sqrt {norm}))")
         },
     );
 }

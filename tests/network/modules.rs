@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hbp::data::{Array, Item};
 use hbp::expr::{Sizes, random_matrix};
 use hbp::network::{Items, RunOptions, Vectorisation, run_file, run_module};
+use nalgebra::DMatrix;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -158,4 +159,34 @@ fn columns_and_single_entries_stand_for_vectors_and_scalars() {
         ("hess.s", vec![1, 1]),
     ];
     assert_eq!(shapes, expected);
+}
+
+/// The block that one module returns by rows is what the next one takes by rows.
+#[test]
+fn the_order_of_what_goes_in_is_that_of_what_comes_out() {
+    let module = file("module m(X: R[m, n]) -> Z: R[m, n] { param A: R[m, m]\n Z = A*X }")
+        .module("m")
+        .unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let half = random_matrix(6, 6, &mut rng);
+    let hessian = DMatrix::from_fn(6, 6, |i, j| half[(i, j)] + half[(j, i)]);
+    let items = |hessian: &DMatrix<f64>| {
+        given(&[
+            ("X", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            ("A", &[2, 2], &[1.0, 2.0, 0.0, 3.0]),
+            ("grad.Z", &[2, 3], &[1.0; 6]),
+            ("hess.Z", &[6, 6], hessian.as_slice()),
+        ])
+    };
+    let columns = run_module(&module, &items(&hessian), &dense()).unwrap();
+    let options = RunOptions {
+        vectorisation: Vectorisation::Row,
+        ..dense()
+    };
+    let rows = run_module(&module, &items(&by_rows(&hessian, (2, 3))), &options).unwrap();
+    for (name, shape) in [("hess.X", (2, 3)), ("hess.A", (2, 2))] {
+        let expected = by_rows(&matrix(&array(&columns, name)), shape);
+        let difference = (matrix(&array(&rows, name)) - expected).amax();
+        assert!(difference < 1e-12, "{name} is off by {difference:e}");
+    }
 }

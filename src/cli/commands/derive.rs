@@ -1,19 +1,22 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::exact_only;
+use super::{exact_only, now_only};
 use crate::cli::Exit;
-use crate::cli::arguments::{Derive, Form, Format, Vectorisation, word};
+use crate::cli::arguments::Derive;
+use crate::cli::choices::{Form, Format, Vectorisation, word};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
 use crate::hbp::{DeriveError, Equations, Request, derive, row_major};
+use crate::network::SMALLER_MODULES;
 use crate::report::{self, Setting, TooLong};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// Derives and prints.
 pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
     exact_only(&arguments.approximation)?;
+    now_only(&arguments.later)?;
     if arguments.format == Format::Html {
         return Err(Failure::unavailable("--format html"));
     }
@@ -81,10 +84,7 @@ fn failed(module: &Module, error: &DeriveError) -> Failure {
         DeriveError::Rewrite {
             source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
             ..
-        } => Failure::limit(
-            message,
-            "split the module in several, and compose them in a network",
-        ),
+        } => Failure::limit(message, SMALLER_MODULES),
         DeriveError::Rewrite { .. } => Failure::bad_input(
             message,
             "write the module in other operations, or add the rule to a book of your own: --rules DIR",

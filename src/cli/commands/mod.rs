@@ -7,13 +7,16 @@ mod legibility;
 mod options;
 mod peers;
 mod plan;
+mod possible;
 mod prove;
 mod rules;
 mod run;
 mod show;
+mod verdict;
 
 use super::Exit;
-use super::arguments::{Approximation, Batch, Command, Curvature, word};
+use super::arguments::{Approximation, Command, Later};
+use super::choices::{Batch, Curvature, word};
 use super::failure::Failure;
 use super::output::Output;
 
@@ -34,6 +37,22 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
         Command::Bench(_) => Err(Failure::unavailable("`hbp bench`")),
         Command::Experiment(_) => Err(Failure::unavailable("`hbp experiment`")),
         Command::Groupings(_) => Err(Failure::unavailable("`hbp groupings`")),
+    }
+}
+
+/// Refuses the options that are reserved.
+fn now_only(later: &Later) -> Result<(), Failure> {
+    let reserved = [
+        ("--scheme", &later.scheme),
+        ("--compose", &later.compose),
+        ("--message", &later.message),
+        ("--threads", &later.threads),
+        ("--samples", &later.samples),
+        ("--blocks", &later.blocks),
+    ];
+    match reserved.iter().find(|(_, value)| value.is_some()) {
+        Some((option, _)) => Err(Failure::unavailable(option)),
+        None => Ok(()),
     }
 }
 

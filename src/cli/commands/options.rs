@@ -1,9 +1,11 @@
 //! What `run` and `plan` have in common.
 
-use crate::cli::arguments::{Approximation, Dtype, NetworkChoice, Source, Vectorisation, word};
+use crate::cli::arguments::{Approximation, NetworkChoice, Source};
+use crate::cli::choices::{Dtype, Vectorisation, word};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
+use crate::expr::Sizes;
 use crate::network::{self, Precision, RunError, RunOptions};
 use crate::rewrite::Rewriter;
 
@@ -18,10 +20,15 @@ pub(super) fn options(
     let bad = |e: RunError| Failure::bad_input(e.message(), e.help());
     let curvature = word(&approximation.curvature).parse().map_err(bad)?;
     let batch = word(&approximation.batch).parse().map_err(bad)?;
-    let sizes = dims
-        .iter()
-        .map(|(name, size)| (name.as_str().into(), *size))
-        .collect();
+    let mut sizes = Sizes::new();
+    for (name, size) in dims {
+        if let Some(first) = sizes.insert(name.as_str().into(), *size) {
+            return Err(Failure::bad_input(
+                format!("--dims gives `{name}` twice: {first} and {size}"),
+                "give every dimension one size",
+            ));
+        }
+    }
     Ok(RunOptions {
         module: source.module.clone(),
         network: network.network.clone(),

@@ -1,5 +1,6 @@
 //! `hbp plan`: the compiled kernels.
 
+use super::now_only;
 use super::options::{failed, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Plan;
@@ -10,6 +11,7 @@ use crate::network::plan_file;
 
 /// Prints the plan.
 pub(super) fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure> {
+    now_only(&arguments.later)?;
     let file = source::file(&arguments.source.file, output)?;
     let mut options = options(
         &arguments.source,

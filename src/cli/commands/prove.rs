@@ -1,33 +1,61 @@
 //! `hbp prove`: steps that prove, or numbers that refute.
 
-use std::fmt::Write;
-
+use super::possible::is_possible;
+use super::verdict::told;
 use crate::cli::Exit;
 use crate::cli::arguments::Prove;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::expr::{Matrix, Module, Name};
-use crate::hbp::Step;
-use crate::language::File;
-use crate::proof::{Claim, ClaimError, Counterexample, Verdict, prove};
-use crate::rewrite::Rewriter;
+use crate::expr::{Module, Name};
+use crate::language::{File, is_identifier};
+use crate::proof::{Claim, ClaimError, prove};
 
 /// Decides a claim and prints why.
 pub(super) fn run(arguments: &Prove, output: &mut Output) -> Result<Exit, Failure> {
     let file = source::file(&arguments.source.file, output)?;
     let rewriter = source::rewriter(&arguments.book)?;
+    let lets = lets(arguments)?;
     let modules = candidates(&file, arguments, output)?;
     let mut failures = Vec::new();
-    for module in modules {
-        let name = module.name.clone();
-        match prove(&file, &claim(arguments, module)?, &rewriter) {
-            Ok(verdict) => return told(&verdict, arguments, &name, &rewriter, output),
-            Err(error) => failures.push(error),
+    for (place, module) in modules.iter().enumerate() {
+        if let Some(refusal) = hidden(module, &lets) {
+            failures.push(refusal);
+            continue;
+        }
+        let claim = claim(arguments, &lets, module.clone());
+        match prove(&file, &claim, &rewriter) {
+            Ok(verdict) => {
+                let others = &modules[place + 1..];
+                let others = others.iter().filter(|m| hidden(m, &lets).is_none());
+                note_others(&file, &claim, others, output);
+                return told(&verdict, arguments, &module.name, &rewriter, output);
+            }
+            Err(error) => failures.push(refused(&error, output)),
         }
     }
     // Every module refused it; the first one speaks for all.
-    Err(refused(&failures, output))
+    let first = failures.into_iter().next();
+    Err(first.unwrap_or_else(|| Failure::bad_input("there is no module", "define one")))
+}
+
+/// Says which other modules the claim could have been about.
+fn note_others<'a>(
+    file: &File,
+    claim: &Claim,
+    others: impl Iterator<Item = &'a Module>,
+    output: &mut Output,
+) {
+    let possible: Vec<String> = others
+        .filter(|module| is_possible(file, claim, module))
+        .map(|module| format!("`{}`", module.name))
+        .collect();
+    if !possible.is_empty() {
+        output.note(&format!(
+            "note: also possible in {}; choose with --module",
+            possible.join(", ")
+        ));
+    }
 }
 
 fn candidates(file: &File, arguments: &Prove, output: &mut Output) -> Result<Vec<Module>, Failure> {
@@ -47,8 +75,9 @@ fn candidates(file: &File, arguments: &Prove, output: &mut Output) -> Result<Vec
         .collect()
 }
 
-fn claim(arguments: &Prove, module: Module) -> Result<Claim, Failure> {
-    let mut lets = Vec::new();
+/// The names given with `--let`, each once, and their values.
+fn lets(arguments: &Prove) -> Result<Vec<(Name, String)>, Failure> {
+    let mut lets: Vec<(Name, String)> = Vec::new();
     for definition in &arguments.lets {
         let Some((name, value)) = definition.split_once('=') else {
             return Err(Failure::bad_input(
@@ -56,148 +85,65 @@ fn claim(arguments: &Prove, module: Module) -> Result<Claim, Failure> {
                 "write --let 'D = diag(x)'",
             ));
         };
-        lets.push((Name::from(name.trim()), value.trim().to_owned()));
+        let name = name.trim();
+        if !is_identifier(name) {
+            return Err(Failure::bad_input(
+                format!("`{name}` in `--let {definition}` is no name for a value"),
+                "a name is one word of letters, digits and `_`, as in --let 'D = diag(x)'",
+            ));
+        }
+        if lets.iter().any(|(known, _)| **known == *name) {
+            return Err(Failure::bad_input(
+                format!("--let gives `{name}` twice"),
+                "give every value a name of its own",
+            ));
+        }
+        lets.push((name.into(), value.trim().to_owned()));
     }
-    Ok(Claim {
-        module,
-        lets,
-        left: arguments.left.clone(),
-        right: arguments.right.clone(),
-        seed: arguments.chance.seed,
+    Ok(lets)
+}
+
+/// Refuses names that already mean something in a module.
+fn hidden(module: &Module, lets: &[(Name, String)]) -> Option<Failure> {
+    let locals = module.locals.iter().map(|(name, _)| name);
+    let kinds: [(&str, Vec<&Name>); 4] = [
+        ("an input", module.inputs.iter().collect()),
+        ("a parameter", module.parameters.iter().collect()),
+        ("a local", locals.collect()),
+        ("the output", vec![&module.output.0]),
+    ];
+    lets.iter().find_map(|(name, _)| {
+        let (kind, _) = kinds.iter().find(|(_, names)| names.contains(&name))?;
+        Some(Failure::bad_input(
+            format!(
+                "--let gives `{name}` a value, but it is {kind} of the module `{}`",
+                module.name
+            ),
+            "choose another name, or another module with --module",
+        ))
     })
 }
 
-fn told(
-    verdict: &Verdict,
-    arguments: &Prove,
-    module: &Name,
-    rewriter: &Rewriter,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
-    match verdict {
-        Verdict::Proved { derivations, steps } => {
-            output.line(&format!("proved in `{module}`, by the rules of the book"))?;
-            for (variable, steps) in derivations {
-                output.text(&derivation(variable, steps))?;
-            }
-            output.text(&chain(steps, &arguments.left, rewriter))?;
-            Ok(Exit::Done)
-        }
-        Verdict::SameIndexForm { form } => {
-            output.line(&format!(
-                "proved in `{module}`: both sides have one index form"
-            ))?;
-            output.line(&format!("  {form}"))?;
-            Ok(Exit::Done)
-        }
-        Verdict::Refuted(numbers) => {
-            output.line(&format!("refuted in `{module}` by numbers"))?;
-            output.text(&shown(numbers))?;
-            Ok(Exit::No)
-        }
-        Verdict::Unknown { reason } => {
-            output.line(&format!("unknown in `{module}`: {reason}"))?;
-            Ok(Exit::Limit)
-        }
+fn claim(arguments: &Prove, lets: &[(Name, String)], module: Module) -> Claim {
+    Claim {
+        module,
+        lets: lets.to_vec(),
+        left: arguments.left.clone(),
+        right: arguments.right.clone(),
+        seed: arguments.chance.seed,
     }
 }
 
-/// The derivation of what is asked for, chain by chain.
-fn derivation(variable: &str, steps: &[Step]) -> String {
-    let mut text = String::new();
-    if steps.is_empty() {
-        let _ = writeln!(
-            text,
-            "  `hbp derive --steps --wrt {variable}` shows how its equations are derived"
-        );
-    }
-    let mut last: Option<&Step> = None;
-    for step in steps {
-        if last.is_none_or(|l| l.of != step.of || l.after != step.before) {
-            let _ = writeln!(
-                text,
-                "  {} with respect to {variable}:\n    {}",
-                step.of, step.before
-            );
-        }
-        let _ = writeln!(
-            text,
-            "  = {}\n      by {} [{}]",
-            step.after, step.rule, step.cites
-        );
-        last = Some(step);
-    }
-    text
-}
-
-/// The steps as one chain of equations, each with its rule, in words where the book has them.
-fn chain(steps: &[Step], left: &str, rewriter: &Rewriter) -> String {
-    let first = steps.first().map_or(left, |step| step.before.as_str());
-    let mut text = format!("    {first}\n");
-    for step in steps {
-        let name = step.rule.trim_end_matches(" (from right to left)");
-        let words = rewriter
-            .book()
-            .rule(name)
-            .map_or("", |rule| rule.words.as_str());
-        let _ = writeln!(text, "  = {}", step.after);
-        let _ = writeln!(text, "      by {} [{}] {words}", step.rule, step.cites);
-    }
-    if steps.is_empty() {
-        text += "  the two sides are the same expression\n";
-    }
-    text
-}
-
-fn shown(numbers: &Counterexample) -> String {
-    let (row, column) = numbers.entry;
-    let mut text = format!(
-        "  at entry ({}, {}): left {:.12}, right {:.12}\n",
-        row + 1,
-        column + 1,
-        numbers.left,
-        numbers.right
-    );
-    let sizes: Vec<String> = numbers
-        .sizes
-        .iter()
-        .map(|(n, s)| format!("{n} = {s}"))
-        .collect();
-    if !sizes.is_empty() {
-        let _ = writeln!(text, "  for {} (seed {})", sizes.join(", "), numbers.seed);
-    }
-    for (name, value) in &numbers.values {
-        let _ = writeln!(text, "  {name} = {}", entries(value));
-    }
-    text
-}
-
-/// A matrix as rows; large ones are cut.
-fn entries(value: &Matrix<f64>) -> String {
-    const MOST: usize = 36;
-    let (rows, cols) = value.shape();
-    if rows * cols > MOST {
-        return format!("({rows} × {cols} numbers)");
-    }
-    let row = |i: usize| {
-        let row: Vec<String> = (0..cols).map(|j| format!("{:.6}", value[(i, j)])).collect();
-        row.join(", ")
-    };
-    let all: Vec<String> = (0..rows).map(row).collect();
-    format!("[{}]", all.join("; "))
-}
-
-fn refused(failures: &[ClaimError], output: &Output) -> Failure {
-    match failures.first() {
-        Some(ClaimError::Text(diagnostics)) => source::invalid(diagnostics, output),
-        Some(ClaimError::Shapes { left, right }) => Failure::bad_input(
+fn refused(error: &ClaimError, output: &Output) -> Failure {
+    match error {
+        ClaimError::Text(diagnostics) => source::invalid(diagnostics, output),
+        ClaimError::Shapes { left, right } => Failure::bad_input(
             format!("the left side is {left}, the right side {right}"),
             "two expressions can only be equal when their shapes are",
         ),
-        Some(ClaimError::Rewrite(error)) => Failure::limit(
+        ClaimError::Rewrite(error) => Failure::limit(
             error,
             "prove a smaller claim, or name parts of the module by locals",
         ),
-        None => Failure::bad_input("there is no module", "define one"),
     }
 }

@@ -1,16 +1,27 @@
 //! `hbp run`: the compiled passes on real numbers.
 
+use std::io::{Cursor, Read, Seek};
+use std::path::Path;
+
+use super::now_only;
 use super::options::{failed, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Run;
 use crate::cli::failure::Failure;
+use crate::cli::input::{self, is_stream};
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::data::{DataError, read_npz, write_npz};
-use crate::network::{not_finite, run_file};
+use crate::data::{Archive, DataError, npz_bytes, write_npz};
+use crate::language::File;
+use crate::network::{Items, RunOptions, check_arrays, not_finite, run_file};
+
+/// So much of standard input is read: the entries an archive may hold, and room for their headers.
+const DATA_BYTES: u64 = (crate::data::ENTRY_LIMIT as u64 * 8) + (1 << 24);
 
 /// Reads the arrays, runs, and writes the results whole or not at all.
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure> {
+    now_only(&arguments.later)?;
+    places(arguments)?;
     let file = source::file(&arguments.source.file, output)?;
     let mut options = options(
         &arguments.source,
@@ -22,10 +33,16 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     options.dense = arguments.dense;
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
-    let items = read_npz(&arguments.data).map_err(|e| data(&e))?;
+    let items = arrays(&file, &arguments.data, &options, output)?;
     let results = run_file(&file, &items, &options).map_err(|e| failed(&e, output))?;
     let named = results.iter().map(|(name, item)| (name.as_str(), item));
-    write_npz(&arguments.out, named).map_err(|e| data(&e))?;
+    let place = if is_stream(&arguments.out) {
+        output.bytes(&npz_bytes(STDOUT, named).map_err(|e| data(&e))?)?;
+        STDOUT.to_owned()
+    } else {
+        write_npz(&arguments.out, named).map_err(|e| data(&e))?;
+        arguments.out.display().to_string()
+    };
     let bad = not_finite(&results);
     if !bad.is_empty() {
         output.note(&format!(
@@ -38,12 +55,60 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
             bad.join(", ")
         ));
     }
+    let plural = if results.len() == 1 { "" } else { "s" };
     output.note(&format!(
-        "{} arrays written to {}",
-        results.len(),
-        arguments.out.display()
+        "{} array{plural} written to {place}",
+        results.len()
     ));
     Ok(Exit::Done)
+}
+
+const STDOUT: &str = "standard output";
+
+/// The arrays of a file or of standard input. Names and shapes are checked before any entry is read.
+fn arrays(
+    file: &File,
+    path: &Path,
+    options: &RunOptions,
+    output: &Output,
+) -> Result<Items, Failure> {
+    if is_stream(path) {
+        let bytes = input::bytes(path, DATA_BYTES)?;
+        let archive =
+            Archive::from_reader(Cursor::new(bytes), &input::name(path)).map_err(|e| data(&e))?;
+        return checked(archive, file, options, output);
+    }
+    let archive = Archive::open(path).map_err(|e| data(&e))?;
+    checked(archive, file, options, output)
+}
+
+fn checked<R: Read + Seek>(
+    archive: Archive<R>,
+    file: &File,
+    options: &RunOptions,
+    output: &Output,
+) -> Result<Items, Failure> {
+    check_arrays(file, archive.outlines(), options).map_err(|e| failed(&e, output))?;
+    archive.read().map_err(|e| data(&e))
+}
+
+/// Refuses places that would destroy what is read, or that can hold one thing only.
+fn places(arguments: &Run) -> Result<(), Failure> {
+    let (file, out) = (&arguments.source.file, &arguments.out);
+    if is_stream(file) && is_stream(&arguments.data) {
+        return Err(Failure::bad_input(
+            "standard input cannot be both FILE and --data",
+            "give the path of one of them",
+        ));
+    }
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    if !is_stream(file) && !is_stream(out) && real(out).is_some_and(|out| Some(out) == real(file)) {
+        return Err(Failure::bad_input(
+            format!("--out {} is the file that is run", out.display()),
+            "write to another file, as in --out out.npz",
+        ));
+    }
+    Ok(())
 }
 
 fn data(error: &DataError) -> Failure {

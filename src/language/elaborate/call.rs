@@ -15,7 +15,7 @@ impl Builder<'_> {
             return *known;
         }
         let name = &call.callee.name;
-        if self.calls == Calls::Closed && &**name == "E" {
+        if self.calls == Calls::Closed && &**name == "E" && call.primes == 0 {
             let operands = self.operands(call, "E", "e", 1)?;
             return self.node(Op::Expectation, &operands, span);
         }

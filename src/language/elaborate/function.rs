@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Builder, Calls, Value, check_names, copy};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::expr::{Facts, FunctionDefinition, Graph, Id, Name, Op, Role, Shape, Variable};
+use crate::expr::{Facts, FunctionDefinition, Graph, Id, Name, OWN, Op, Role, Shape, Variable};
 use crate::language::builtin;
 use crate::language::limits;
 use crate::language::order::{Order, order};
@@ -69,14 +69,17 @@ pub(crate) fn functions(
     }
 }
 
-/// The names in expressions: a function that hides a built-in gets a number, because rules and reports would
-/// take its name for the built-in's.
+/// The names in expressions: a function that hides a built-in bears a longer one, because rules and reports would take
+/// its name for the built-in's; one that is called like a derivative bears a number, because its name alone would be
+/// read as that.
 fn graph_names(items: &[&FunctionItem]) -> Vec<Name> {
     let mut taken: BTreeSet<Name> = items.iter().map(|item| item.ident.name.clone()).collect();
     let mut names = Vec::new();
     for item in items {
         let mut name = item.ident.name.clone();
-        if builtin::is_taken(&name) {
+        if builtin::is_function(&name) {
+            name = format!("{OWN}{name}").into();
+        } else if builtin::QUERIES.contains(&&*name) {
             name = super::naming::numbered(&name, |n| taken.contains(n));
             taken.insert(name.clone());
         }

@@ -5,7 +5,7 @@ use num_traits::{One, Pow, Signed, ToPrimitive, Zero};
 
 use super::{Builder, Operand};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expr::{Id, Op, Rational};
+use crate::expr::{Id, Name, Names, Op, Rational, print, printed_size};
 use crate::language::{limits, number};
 
 impl Builder<'_> {
@@ -59,11 +59,64 @@ impl Builder<'_> {
         let shape = self.graph.shape(first.id);
         for (place, term) in &terms[1..] {
             if self.graph.shape(term.id) != shape {
+                if let Some(help) = self.broadcast(first, *term)
+                    && let Err(mut error) = self.graph.node(Op::Add, &[first.id, term.id])
+                {
+                    error.help = Some(help);
+                    self.shape_error(error, &[first, *term], *place);
+                    return None;
+                }
                 return self.node(Op::Add, &[first, *term], *place);
             }
         }
         let operands: Vec<Operand> = terms.iter().map(|(_, term)| *term).collect();
         self.node(Op::Add, &operands, place)
+    }
+
+    /// How the sum of a scalar and something larger is written, with the operands themselves where they are short.
+    fn broadcast(&mut self, a: Operand, b: Operand) -> Option<String> {
+        const SHORT: u64 = 40;
+        let (scalar, other) = match (self.is_scalar(a), self.is_scalar(b)) {
+            (true, false) => (a, b),
+            (false, true) => (b, a),
+            _ => return None,
+        };
+        let shape = self.graph.shape(other.id);
+        let sizes = [&shape.rows, &shape.cols].map(|d| self.graph.dimension(d.clone()));
+        let ones = self.graph.node(Op::Ones, &sizes).ok()?;
+        let filled = match self.literal(scalar) {
+            Some(one) if one.is_one() => ones,
+            _ => self.graph.node(Op::Scale, &[scalar.id, ones]).ok()?,
+        };
+        let terms = [a, b].map(|term| {
+            if term.id == scalar.id {
+                filled
+            } else {
+                term.id
+            }
+        });
+        let sum = self.graph.node(Op::Add, &terms).ok()?;
+        let mut known: Vec<(&Name, Id)> = self
+            .values
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.id?)))
+            .filter(|(_, id)| !self.graph[*id].children.is_empty())
+            .collect();
+        known.sort();
+        let names: Names = known
+            .into_iter()
+            .map(|(name, id)| (id, name.clone()))
+            .collect();
+        let written = if printed_size(&self.graph, sum, &names) <= SHORT {
+            print(&self.graph, sum, &names)
+        } else if shape.is_column() {
+            format!("s*ones({}) + x", shape.rows)
+        } else {
+            format!("s*ones({}, {}) + A", shape.rows, shape.cols)
+        };
+        Some(format!(
+            "a scalar is not added to every entry by itself: write `{written}`"
+        ))
     }
 
     /// A * B: the matrix product, or a scalar times anything.

@@ -2,12 +2,26 @@
 
 use chumsky::error::{Rich, RichPattern, RichReason};
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::language::token::Token;
 
-pub(super) fn explain(error: &Rich<'_, Token<'_>>) -> Diagnostic {
+/// `before` is the token before the one that is wrong.
+pub(super) fn explain(
+    error: &Rich<'_, Token<'_>>,
+    before: Option<(Token<'_>, Span)>,
+) -> Diagnostic {
     let place = super::span(*error.span());
     let found = error.found().copied();
+    if let (Some((Token::Comma, comma)), Some(closer)) = (before, found)
+        && closer.is_closer()
+    {
+        return Diagnostic::new(
+            Code::Syntax,
+            format!("nothing stands between the comma and `{closer}`"),
+            "remove the comma",
+        )
+        .at(comma, "the last comma");
+    }
     let mut wanted: Vec<String> = match error.reason() {
         RichReason::ExpectedFound { expected, .. } => {
             expected.iter().filter_map(describe).collect()

@@ -51,7 +51,10 @@ fn run<'a, T>(
     let input = tokens.split_token_span((end..end).into());
     let (result, found) = rule.parse(input).into_output_errors();
     for error in &found {
-        errors.push(message::explain(error));
+        let place = tokens.partition_point(|(_, span)| span.start < error.span().start);
+        let before = place.checked_sub(1).and_then(|i| tokens.get(i));
+        let before = before.map(|(token, at)| (*token, span(*at)));
+        errors.push(message::explain(error, before));
     }
     result
 }

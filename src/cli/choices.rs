@@ -1,0 +1,74 @@
+//! The words of the command line. Why all of the contract's: a word that this version must refuse is understood, and
+//! help says which those are.
+
+use clap::ValueEnum;
+
+/// What becomes of the second-order term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Curvature {
+    /// It is kept.
+    #[default]
+    Hessian,
+    /// It is dropped; not available in this version.
+    Ggn,
+    /// Its eigenvalues become their absolute values; not available in this version.
+    PchAbs,
+    /// Its negative eigenvalues become zero; not available in this version.
+    PchClip,
+    /// It is dropped, and the loss Hessian replaced by its expectation under the model; not available in this version.
+    Fisher,
+}
+
+/// What becomes of the sample mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Batch {
+    /// Every sample has its own message.
+    #[default]
+    Exact,
+    /// Children hand down the mean of the Hessian (Eq. 6); not available in this version.
+    AverageHessian,
+    /// The Jacobians are replaced by their mean, too (Eq. 7); not available in this version.
+    AverageJacobian,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Latex,
+    Json,
+    /// Not available in this version.
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// (W'*hess(z)*W) .* (f*f')
+    #[default]
+    Hadamard,
+    /// J'*hess(z)*J with J = W*diag(f)
+    Congruence,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Vectorisation {
+    /// Columns are stacked.
+    #[default]
+    Column,
+    /// Rows are stacked.
+    Row,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dtype {
+    #[default]
+    F64,
+    F32,
+}
+
+/// The word of the command line for a choice.
+pub(super) fn word(choice: &impl ValueEnum) -> String {
+    choice
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}

@@ -1,0 +1,86 @@
+//! Options: what the contract names and this version refuses, and what help says of it.
+
+use super::hbp;
+
+const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
+
+#[test]
+fn options_of_later_versions_are_known_and_refused() {
+    let options = [
+        ["--scheme", "kfac"],
+        ["--compose", "none"],
+        ["--message", "root"],
+        ["--threads", "2"],
+        ["--samples", "3"],
+        ["--blocks", "4"],
+    ];
+    for option in options {
+        for command in [
+            &["derive", "-"][..],
+            &["plan", "-", "--dims", "m=2,n=3"],
+            &["run", "-", "--data", "in.npz", "--out", "out.npz"],
+        ] {
+            let answer = hbp(&[command, &option[..]].concat(), AFFINE.as_bytes());
+            let part = format!("{} is not available in this version", option[0]);
+            assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{option:?}");
+            assert!(answer.err.contains(&part), "{}", answer.err);
+        }
+    }
+    let seeded = ["plan", "-", "--dims", "m=2,n=3", "--seed", "7"];
+    assert_eq!(hbp(&seeded, AFFINE.as_bytes()).code, 0);
+}
+
+#[test]
+fn help_says_what_is_not_available() {
+    for command in ["derive", "run", "plan", "check"] {
+        let help = hbp(&[command, "--help"], b"").out;
+        for word in [
+            "ggn",
+            "pch-abs",
+            "pch-clip",
+            "fisher",
+            "average-hessian",
+            "average-jacobian",
+        ] {
+            let line = help.lines().find(|l| l.contains(&format!("- {word}:")));
+            let line = line.unwrap_or_else(|| panic!("{command}: no {word} in\n{help}"));
+            // Lines wrap: the mark is on this one or on the next.
+            let place = help.find(line).unwrap();
+            let entry: Vec<&str> = help[place..].lines().take(2).collect();
+            let entry: Vec<&str> = entry.iter().flat_map(|l| l.split_whitespace()).collect();
+            let entry = entry.join(" ");
+            let mark = "not available in this version";
+            assert!(entry.contains(mark), "{command}: {entry}");
+        }
+    }
+    let derive = hbp(&["derive", "-h"], b"").out;
+    for part in ["`html` is not available", "only `exact` is available"] {
+        assert!(derive.contains(part), "{derive}");
+    }
+}
+
+#[test]
+fn sizes_are_given_once_and_for_what_has_sizes() {
+    let scalar = "module s(x: R) -> z: R { z = x*x }";
+    for (text, dims, part) in [
+        (AFFINE, "m=64,n=128,m=3", "--dims gives `m` twice: 64 and 3"),
+        (scalar, "n=3", "there are no dimensions to choose"),
+        (AFFINE, "m=2,n=3,q=4", "the dimensions are `m`, `n`"),
+    ] {
+        let answer = hbp(&["plan", "-", "--dims", dims], text.as_bytes());
+        assert_eq!(answer.code, 2, "{dims}");
+        assert!(answer.err.contains(part), "{}", answer.err);
+    }
+}
+
+#[test]
+fn plans_count_and_name() {
+    let text = "network net { input x: R[3]\n target y: R[2]\n h = linear[2](x)\n loss square_loss(h, y) }";
+    let plan = hbp(&["plan", "-"], text.as_bytes()).out;
+    assert!(plan.contains("2 nodes, 2 distinct modules"), "{plan}");
+    assert!(plan.contains("\noutput value: 2 × 1"), "{plan}");
+    let one = "network net { input x: R[3]\n target y: R[3]\n loss square_loss(x, y) }";
+    let plan = hbp(&["plan", "-"], one.as_bytes());
+    let part = "1 node, 1 distinct module,";
+    assert!(plan.out.contains(part), "{}{}", plan.out, plan.err);
+}
