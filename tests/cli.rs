@@ -10,6 +10,8 @@ mod limits;
 mod options;
 #[path = "cli/prove.rs"]
 mod prove;
+#[path = "cli/rules.rs"]
+mod rules;
 #[path = "cli/streams.rs"]
 mod streams;
 

@@ -23,6 +23,7 @@ pub fn check_file(
     let check = |module: &Module| {
         check_module(module, options)
             .map_err(|error| error.within(&format!("module `{}`", module.name)))
+            .map_err(|error| error.located(file))
     };
     modules.iter().map(check).collect()
 }

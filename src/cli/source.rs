@@ -28,8 +28,11 @@ fn text(path: &Path, output: &Output) -> Result<String, Failure> {
     language::decode(&input::name(path), bytes).map_err(|e| invalid(&e, output))
 }
 
-/// The modules that are asked for: the one named, or all of the file's.
-pub(super) fn modules(source: &Source, output: &mut Output) -> Result<Vec<Module>, Failure> {
+/// A file and the modules of it that are asked for: the one named, or all.
+pub(super) fn modules(
+    source: &Source,
+    output: &mut Output,
+) -> Result<(File, Vec<Module>), Failure> {
     let file = file(&source.file, output)?;
     let names = match &source.module {
         Some(name) => vec![name.as_str().into()],
@@ -38,17 +41,18 @@ pub(super) fn modules(source: &Source, output: &mut Output) -> Result<Vec<Module
     if names.is_empty() {
         let used = used_by_networks(&file, output)?;
         if !used.is_empty() {
-            return Ok(used);
+            return Ok((file, used));
         }
         return Err(Failure::bad_input(
             format!("{} defines no module", input::name(&source.file)),
             "define one, or name a built-in with --module, as in --module linear",
         ));
     }
-    names
+    let modules = names
         .iter()
         .map(|name| file.module(name).map_err(|e| invalid(&e, output)))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok((file, modules))
 }
 
 /// The modules that a file's networks are made of, each once: with open sizes where they have a definition.

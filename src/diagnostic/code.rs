@@ -45,6 +45,8 @@ pub enum Code {
     Share,
     /// Something larger than the documented limits.
     Limit,
+    /// An operation that the rules of a book do not differentiate.
+    NoRule,
     /// A file, array or option from outside that does not fit.
     Input,
     /// A local, input or parameter that nothing uses.
@@ -76,6 +78,7 @@ impl Code {
             Self::Share => "E0403",
             Self::Limit => "E0501",
             Self::Input => "E0601",
+            Self::NoRule => "E0701",
             Self::Unused => "W0101",
         }
     }

@@ -38,6 +38,8 @@ pub enum DeriveError {
     /// The rules could not derive it.
     #[error("with respect to `{variable}`: {source}{place}")]
     Rewrite {
+        /// The module.
+        module: Name,
         /// The input or parameter.
         variable: Name,
         /// The definition that contains the operation, as in ", in `z = eigabs(A)`"; empty when unknown.
@@ -101,6 +103,7 @@ fn failed(module: &Module, variable: &Name, source: RewriteError) -> DeriveError
         _ => String::new(),
     };
     DeriveError::Rewrite {
+        module: module.name.clone(),
         variable: variable.clone(),
         place,
         source,

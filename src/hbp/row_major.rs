@@ -20,7 +20,7 @@ pub fn row_major(
     rewriter: &Rewriter,
 ) -> Result<Equations, DeriveError> {
     let module = &mut equations.module;
-    let locals = module.locals.clone();
+    let (name, locals) = (module.name.clone(), module.locals.clone());
     let z = module.graph.shape(module.output.1);
     for equation in &mut equations.equations {
         let mut turn = |ids: &[Id]| -> Result<Vec<Id>, RewriteError> {
@@ -43,6 +43,7 @@ pub fn row_major(
         let mut ids = vec![equation.jacobian, equation.residual, equation.hessian];
         ids.extend(loss);
         let turned = turn(&ids).map_err(|source| DeriveError::Rewrite {
+            module: name.clone(),
             variable: equation.variable.clone(),
             place: String::new(),
             source,

@@ -12,7 +12,7 @@ use super::scope::{Definitions, Scope};
 use super::syntax::{Expr, FunctionItem, Item, ModuleItem, NetworkItem, Statement};
 use super::{grammar, layout, limits, number, prelude, token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span};
-use crate::expr::{BUILTIN, Dimension, FunctionDefinition, Module, Name, Sizes};
+use crate::expr::{BUILTIN, Dimension, FunctionDefinition, Id, Module, Name, Sizes};
 
 /// A file of definitions, all of them checked.
 #[derive(Clone, Debug)]
@@ -66,6 +66,13 @@ impl File {
         own.or_else(builtin)
             .map(|template| self.hiding(template.module.clone()))
             .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    /// A diagnostic that points to where a node of a module of this file is written. Nothing for built-in modules.
+    pub fn at_node(&self, module: &str, node: Id, diagnostic: Diagnostic) -> Option<Diagnostic> {
+        let template = self.definitions.modules.get(module)?.as_ref()?;
+        let span = *template.places.get(&node)?;
+        Some(diagnostic.at(span, "").within(&self.source))
     }
 
     /// The module, told which built-ins the file hides: they are written with `builtin.` before them.

@@ -1,12 +1,13 @@
 //! What a called name means. Why one lookup: a definition in the file hides a built-in of its name, everywhere
 //! in the file and nowhere in the prelude.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 
 use super::builtin::{self, Builtin};
-use crate::expr::{BUILTIN, Graph, Module, Name, Shape};
+use crate::diagnostic::Span;
+use crate::expr::{BUILTIN, Graph, Id, Module, Name, Shape};
 
 /// A module that has been checked, ready to be inlined.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Template {
     /// The dimensions in the header's brackets.
     pub(super) dims: Vec<Name>,
     pub(super) module: Module,
+    /// Where its operations are written.
+    pub(super) places: HashMap<Id, Span>,
     /// How many calls deep it is.
     pub(super) depth: usize,
     /// The names of all its dimensions.
@@ -23,13 +26,19 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) fn new(dims: Vec<Name>, module: Module, depth: usize) -> Self {
+    pub(super) fn new(
+        dims: Vec<Name>,
+        module: Module,
+        places: HashMap<Id, Span>,
+        depth: usize,
+    ) -> Self {
         let graph = &module.graph;
         let nodes = graph.topological(&[module.output.1]).into_iter();
         let shapes = nodes.filter_map(|id| graph[id].sort.shape()).collect();
         Self {
             dims,
             depth,
+            places,
             free: module.dimensions(),
             shapes,
             module,

@@ -3,9 +3,11 @@
 
 use crate::backend::ExecuteError;
 use crate::data::DataError;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::expr::{Id, Name};
 use crate::hbp::{DeriveError, UnfoldError};
 use crate::kernel::CompileError;
+use crate::language::File;
 use crate::rewrite::RewriteError;
 
 /// Why a module or network could not be run or planned.
@@ -26,6 +28,16 @@ pub enum RunError {
         message: String,
         /// What to do instead.
         help: String,
+    },
+    /// An operation that the rules do not differentiate.
+    #[error("{message}")]
+    NoRule {
+        /// Which operation, and in which definition.
+        message: String,
+        /// The module it stands in.
+        module: Name,
+        /// The operation.
+        node: Id,
     },
     /// A limit of memory or size.
     #[error("{message}")]
@@ -76,6 +88,7 @@ impl RunError {
             Self::Input { help, .. }
             | Self::Unavailable { help, .. }
             | Self::Limit { help, .. } => help.clone(),
+            Self::NoRule { .. } => OTHER_OPERATIONS.to_owned(),
             Self::Definitions(diagnostics) => diagnostics
                 .iter()
                 .map(|diagnostic| diagnostic.help.clone())
@@ -89,6 +102,28 @@ impl RunError {
         matches!(self, Self::Limit { .. })
     }
 
+    /// The same error, with its place in the file where that is known.
+    pub(crate) fn located(self, file: &File) -> Self {
+        match self {
+            Self::NoRule {
+                message,
+                module,
+                node,
+            } => {
+                let diagnostic = Diagnostic::new(Code::NoRule, &message, OTHER_OPERATIONS);
+                match file.at_node(&module, node, diagnostic) {
+                    Some(diagnostic) => Self::Definitions(diagnostic.into()),
+                    None => Self::NoRule {
+                        message,
+                        module,
+                        node,
+                    },
+                }
+            }
+            other => other,
+        }
+    }
+
     /// The same error, said of a part: `place` comes first in the message.
     pub(crate) fn within(self, place: &str) -> Self {
         let said = |message: String| format!("{place}: {message}");
@@ -96,6 +131,15 @@ impl RunError {
             Self::Input { message, help } => Self::input(said(message), help),
             Self::Unavailable { message, help } => Self::unavailable(said(message), help),
             Self::Limit { message, help } => Self::limit(said(message), help),
+            Self::NoRule {
+                message,
+                module,
+                node,
+            } => Self::NoRule {
+                message: said(message),
+                module,
+                node,
+            },
             Self::Definitions(diagnostics) => Self::Definitions(diagnostics),
         }
     }
@@ -161,8 +205,7 @@ const OTHER_OPERATIONS: &str =
     "write the module in other operations, or add the rule to a book of your own: --rules DIR";
 
 /// What to do about a module that is too large for the rules.
-pub(crate) const SMALLER_MODULES: &str =
-    "split the module in several, and compose them in a network";
+const SMALLER_MODULES: &str = "split the module in several, and compose them in a network";
 
 impl From<DeriveError> for RunError {
     fn from(error: DeriveError) -> Self {
@@ -172,6 +215,15 @@ impl From<DeriveError> for RunError {
                 source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
                 ..
             } => Self::limit(message, SMALLER_MODULES),
+            DeriveError::Rewrite {
+                module,
+                source: RewriteError::NoRule { node, .. },
+                ..
+            } => Self::NoRule {
+                message,
+                module,
+                node,
+            },
             _ => Self::input(message, OTHER_OPERATIONS),
         }
     }

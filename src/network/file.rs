@@ -81,8 +81,9 @@ pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Item
     options.check_modes()?;
     match target(file, options)? {
         Target::Module(name) => run_module(&file.module(&name)?, items, options),
-        Target::Network(name) => Ok(run_network(file, &name, items, options)?.items),
+        Target::Network(name) => run_network(file, &name, items, options).map(|run| run.items),
     }
+    .map_err(|error| error.located(file))
 }
 
 /// Checks names and shapes of arrays against the network or module of a file, before any entry is read.
@@ -122,6 +123,7 @@ pub fn plan_file(file: &File, options: &RunOptions) -> Result<String, RunError> 
         Target::Module(name) => plan_module(&file.module(&name)?, options),
         Target::Network(name) => plan_network(file, &name, options),
     }
+    .map_err(|error| error.located(file))
 }
 
 /// The names of results that hold a NaN or an infinity, which a function without a value there gives.

@@ -21,7 +21,6 @@ mod run;
 pub use arrays::Items;
 pub use digits::{DIGITS, DigitsRun, ParameterSummary, digits_items, run_digits};
 pub use error::RunError;
-pub(crate) use error::SMALLER_MODULES;
 pub use file::{Target, check_arrays, not_finite, plan_file, run_file, target};
 pub(crate) use generic::generic;
 pub use module::run_module;

@@ -98,29 +98,22 @@ impl<'a> Extraction<'a> {
             .is_none_or(|c| c.weight >= FORBIDDEN)
     }
 
-    /// The operands that J and V could not pass, the most telling first: those on which no rule fired at all, then the
-    /// one in the best form of the class.
-    pub(crate) fn left_over(&self, class: egg::Id) -> Vec<egg::Id> {
-        let is_operator = |node: &ENode| matches!(node.op, Op::Jacobian | Op::Backpropagate);
+    /// The operands of J and V wherever a class needs one of them.
+    pub(crate) fn left_over(&self, class: egg::Id) -> BTreeSet<egg::Id> {
         let mut stack = vec![self.egraph.find(class)];
-        let mut seen = BTreeSet::new();
-        let (mut stuck, mut best) = (Vec::new(), None);
+        let (mut seen, mut operands) = (BTreeSet::new(), BTreeSet::new());
         while let Some(id) = stack.pop() {
-            if !seen.insert(id) || !self.is_forbidden(id) {
+            if !self.is_forbidden(id) || !seen.insert(id) {
                 continue;
             }
-            let nodes = &self.egraph[id].nodes;
-            let operators = nodes.iter().filter(|node| is_operator(node));
-            let mut operands = operators.map(|node| self.egraph.find(node.children[0]));
-            if nodes.iter().all(is_operator) {
-                stuck.extend(operands);
-            } else {
-                best = operands.next_back().or(best);
+            for node in &self.egraph[id].nodes {
+                if matches!(node.op, Op::Jacobian | Op::Backpropagate) {
+                    operands.insert(self.egraph.find(node.children[0]));
+                }
+                stack.extend(node.children.iter().map(|child| self.egraph.find(*child)));
             }
-            let children = nodes.iter().flat_map(|node| node.children.iter());
-            stack.extend(children.map(|child| self.egraph.find(*child)));
         }
-        stuck.into_iter().chain(best).collect()
+        operands
     }
 
     /// The best form of a class as a term.

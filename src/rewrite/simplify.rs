@@ -269,7 +269,8 @@ impl Job<'_> {
             let nodes = classes.iter().filter(|(_, c)| egraph.find(**c) == *operand);
             nodes.map(|(id, _)| *id).min()
         };
-        match extraction.left_over(class).iter().find_map(node_of) {
+        // What stopped J and V is the innermost operand they came to, and operands stand before what is made of them.
+        match extraction.left_over(class).iter().filter_map(node_of).min() {
             Some(node) => {
                 let operation = graph[node]
                     .op

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::derive::equations;
+use super::derive::{equations, underivable};
 use super::options::failed;
 use crate::check::{CheckOptions, Outcome, check_module, text};
 use crate::cli::Exit;
@@ -51,7 +51,8 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
         "1. Derive: an activation, then an affine map (S.11)",
     )?;
     let start = Instant::now();
-    let equations = equations(&module, &Request::default(), rewriter, false, output)?;
+    let equations = equations(&module, &Request::default(), rewriter, false, output)
+        .map_err(|e| underivable(Some(&file), &module, e, output))?;
     let setting = Setting {
         curvature: "hessian",
         batch: "exact",

@@ -1,6 +1,6 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::{exact_only, now_only};
+use super::{exact_only, now_only, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Derive;
 use crate::cli::choices::{Form, Format, Vectorisation, word};
@@ -9,9 +9,10 @@ use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
 use crate::hbp::{DeriveError, Equations, Request, derive, row_major};
-use crate::network::SMALLER_MODULES;
+use crate::language::File;
+use crate::network::RunError;
 use crate::report::{self, Setting, TooLong};
-use crate::rewrite::{Report, RewriteError, Rewriter, Style};
+use crate::rewrite::{Report, Rewriter, Style};
 
 /// Derives and prints.
 pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
@@ -20,7 +21,7 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     if arguments.format == Format::Html {
         return Err(Failure::unavailable("--format html"));
     }
-    let modules = source::modules(&arguments.source, output)?;
+    let (file, modules) = source::modules(&arguments.source, output)?;
     let rewriter = source::rewriter(&arguments.book)?;
     let style = match arguments.form {
         Form::Hadamard => Style::Hadamard,
@@ -35,11 +36,11 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     };
     let mut all = Vec::new();
     for module in &modules {
-        let mut derived = equations(module, &request, &rewriter, arguments.steps, output)?;
+        let mut derived = equations(module, &request, &rewriter, arguments.steps, output);
         if arguments.vec == Vectorisation::Row {
-            derived = row_major(derived, style, &rewriter).map_err(|e| failed(module, &e))?;
+            derived = derived.and_then(|columns| row_major(columns, style, &rewriter));
         }
-        all.push(derived);
+        all.push(derived.map_err(|e| underivable(Some(&file), module, e, output))?);
     }
     output.text(&written(&all, arguments)?)?;
     Ok(Exit::Done)
@@ -52,13 +53,12 @@ pub(super) fn equations(
     rewriter: &Rewriter,
     explain: bool,
     output: &mut Output,
-) -> Result<Equations, Failure> {
+) -> Result<Equations, DeriveError> {
     let mut report = Report {
         explain,
         ..Report::default()
     };
-    let equations =
-        derive(module, request, rewriter, &mut report).map_err(|e| failed(module, &e))?;
+    let equations = derive(module, request, rewriter, &mut report)?;
     let stopped = report
         .phases
         .iter()
@@ -74,21 +74,26 @@ pub(super) fn equations(
     Ok(equations)
 }
 
-fn failed(module: &Module, error: &DeriveError) -> Failure {
-    let message = format!("module `{}`: {error}", module.name);
+/// What is wrong, with its place in the module's file.
+pub(super) fn underivable(
+    file: Option<&File>,
+    module: &Module,
+    error: DeriveError,
+    output: &Output,
+) -> Failure {
     match error {
         DeriveError::UnknownVariable { .. } => Failure::bad_input(
-            message,
+            format!("module `{}`: {error}", module.name),
             "--wrt takes inputs and parameters; with several modules in the file, choose one with --module",
         ),
-        DeriveError::Rewrite {
-            source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
-            ..
-        } => Failure::limit(message, SMALLER_MODULES),
-        DeriveError::Rewrite { .. } => Failure::bad_input(
-            message,
-            "write the module in other operations, or add the rule to a book of your own: --rules DIR",
-        ),
+        DeriveError::Rewrite { .. } => {
+            let error = RunError::from(error).within(&format!("module `{}`", module.name));
+            let located = match file {
+                Some(file) => error.located(file),
+                None => error,
+            };
+            options::failed(&located, output)
+        }
     }
 }
 

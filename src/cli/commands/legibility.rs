@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::derive::{equations, too_long};
+use super::derive::{equations, too_long, underivable};
 use super::peers::{MODULES, Peer, peer};
 use crate::cli::Exit;
 use crate::cli::arguments::{Legibility, Source};
@@ -53,7 +53,7 @@ fn modules(files: &[PathBuf], output: &mut Output) -> Result<Vec<Module>, Failur
             file: file.clone(),
             module: None,
         };
-        all.extend(source::modules(&source, output)?);
+        all.extend(source::modules(&source, output)?.1);
     }
     Ok(all)
 }
@@ -66,7 +66,8 @@ fn table(
     output: &mut Output,
 ) -> Result<bool, Failure> {
     let start = Instant::now();
-    let equations = equations(module, &Request::default(), rewriter, false, output)?;
+    let equations = equations(module, &Request::default(), rewriter, false, output)
+        .map_err(|e| underivable(None, module, e, output))?;
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     let sizes = report::legibility(&equations).map_err(|e| too_long(&e))?;
     let largest = sizes.iter().map(|s| s.characters).max().unwrap_or(0);

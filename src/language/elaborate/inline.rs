@@ -41,10 +41,14 @@ impl Builder<'_> {
             });
             values.insert(parameter.clone(), id);
         }
+        let known = self.graph.len();
         let copied = Copy::new(&template.module.graph, values, &sizes)
             .copy(&mut self.graph, template.module.output.1);
         match copied {
-            Ok(id) => self.within_limits(id, span),
+            Ok(id) => {
+                self.locate(known, span);
+                self.within_limits(id, span)
+            }
             Err(error) => {
                 self.shape_error(error, &[], span);
                 None

@@ -78,6 +78,8 @@ pub(super) struct Builder<'a> {
     pub(super) defer: bool,
     /// How many calls deep the expressions are.
     pub(super) depth: usize,
+    /// Where operations are written, those of inlined calls at the call.
+    pub(super) written: HashMap<Id, Span>,
     pub(super) errors: Diagnostics,
     /// Nodes that may still be built for this file.
     pub(super) budget: &'a Cell<usize>,
@@ -102,6 +104,7 @@ impl<'a> Builder<'a> {
             sizes: Rc::default(),
             defer: false,
             depth: 0,
+            written: HashMap::new(),
             errors: Diagnostics::new(),
             budget,
             given: 0,
@@ -116,13 +119,23 @@ impl<'a> Builder<'a> {
     /// Adds an operation; `place` is where an error of shapes is shown, the operands are labelled with theirs.
     fn node(&mut self, op: Op, operands: &[Operand], place: Span) -> Option<Id> {
         let ids: Vec<Id> = operands.iter().map(|o| o.id).collect();
+        let known = self.graph.len();
         match self.graph.node(op, &ids) {
-            Ok(id) => self.within_limits(id, place),
+            Ok(id) => {
+                self.locate(known, place);
+                self.within_limits(id, place)
+            }
             Err(error) => {
                 self.shape_error(error, operands, place);
                 None
             }
         }
+    }
+
+    /// Notes where the nodes from `first` on are written.
+    fn locate(&mut self, first: usize, place: Span) {
+        let new = (first..self.graph.len()).filter_map(|id| Some(Id(u32::try_from(id).ok()?)));
+        self.written.extend(new.map(|id| (id, place)));
     }
 
     fn shape_error(&mut self, error: ShapeError, operands: &[Operand], place: Span) {

@@ -98,7 +98,7 @@ pub(crate) fn module(
         output: (item.output.ident.name.clone(), output?),
     };
     let dims = item.dims.iter().map(|d| d.name.clone()).collect();
-    Some(Template::new(dims, module, builder.depth))
+    Some(Template::new(dims, module, builder.written, builder.depth))
 }
 
 /// All values a module defines, each once.
