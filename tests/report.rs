@@ -141,8 +141,11 @@ fn equations() -> Equations {
         output: ("z".into(), id("(mul W (apply phi (mul A x)))")),
         graph: g,
     };
+    let mut definitions = module.locals.clone();
+    definitions.push(module.output.clone());
     Equations {
         module,
+        definitions,
         equations: vec![equation],
     }
 }

@@ -37,27 +37,8 @@ fn modules(file: &File) -> Result<Vec<Module>, RunError> {
     }
     for name in file.networks() {
         // A network whose sizes are open is checked by what the file says of its modules.
-        let Ok(network) = file.network(&name) else {
-            continue;
-        };
-        for node in network.nodes.iter().chain([&network.loss]) {
-            // A definition of its own has sizes that can be chosen small.
-            if let Ok(definition) = file.module(&node.module.name) {
-                if seen.insert(definition.name.clone()) {
-                    modules.push(definition);
-                }
-                continue;
-            }
-            // A function bears its own name, any other expression that of its node.
-            let known = if node.module.name == node.name {
-                format!("{name}.{}", node.name).into()
-            } else {
-                node.module.name.clone()
-            };
-            if seen.insert(known) {
-                modules.push(node.module.clone());
-            }
-        }
+        let used = file.network_modules(&name).unwrap_or_default();
+        modules.extend(used.into_iter().filter(|m| seen.insert(m.name.clone())));
     }
     Ok(modules)
 }

@@ -1,6 +1,7 @@
 //! Modules and rule books given on the command line. Why here: every command reads them alike, and says
 //! alike what is wrong with them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::arguments::{Book, Source};
@@ -55,19 +56,15 @@ pub(super) fn modules(
     Ok((file, modules))
 }
 
-/// The modules that a file's networks are made of, each once: with open sizes where they have a definition.
+/// The modules that a file's networks are made of, each once.
 fn used_by_networks(file: &File, output: &Output) -> Result<Vec<Module>, Failure> {
-    let mut modules: Vec<Module> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut modules = Vec::new();
     for name in file.networks() {
-        let network = file.network(&name).map_err(|e| invalid(&e, output))?;
-        for node in network.nodes.iter().chain([&network.loss]) {
-            let module = file
-                .module(&node.module.name)
-                .unwrap_or_else(|_| node.module.clone());
-            if modules.iter().all(|known| known.name != module.name) {
-                modules.push(module);
-            }
-        }
+        let used = file
+            .network_modules(&name)
+            .map_err(|e| invalid(&e, output))?;
+        modules.extend(used.into_iter().filter(|m| seen.insert(m.name.clone())));
     }
     Ok(modules)
 }

@@ -2,7 +2,7 @@
 //! that shows, so a full disk or an interrupt leaves what was there before.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Cursor, Seek, Write};
+use std::io::{self, BufWriter, Cursor, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use npyz::{DType, Serialize, WriteOptions, WriterBuilder};
@@ -89,11 +89,56 @@ fn whole(
     write: impl FnOnce(&mut dyn Target) -> io::Result<()>,
 ) -> Result<(), DataError> {
     attempt(path, write).map_err(|e| {
-        DataError::new(
-            format!("cannot write `{}`: {e}", path.display()),
-            "give a path in a folder that exists and may be written to",
-        )
+        let help = match e.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room on the disk, or write to another one"
+            }
+            _ => "give a path in a folder that exists and may be written to",
+        };
+        let reason = plain(&e).unwrap_or(&e);
+        DataError::new(format!("cannot write `{}`: {reason}", path.display()), help)
     })
+}
+
+/// The error beneath the one that names a temporary file, of which the user knows nothing.
+fn plain(error: &io::Error) -> Option<&io::Error> {
+    error.get_ref()?.source()?.downcast_ref()
+}
+
+/// A target that keeps its first error and takes everything after it. Why: an archive that cannot be finished tells so
+/// on standard error by itself.
+struct Patient<'a> {
+    target: &'a mut dyn Target,
+    error: Option<io::Error>,
+}
+
+impl Patient<'_> {
+    fn attempt<T>(&mut self, instead: T, act: impl FnOnce(&mut dyn Target) -> io::Result<T>) -> T {
+        if self.error.is_none() {
+            match act(self.target) {
+                Ok(value) => return value,
+                Err(error) => self.error = Some(error),
+            }
+        }
+        instead
+    }
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.attempt(bytes.len(), |target| target.write(bytes)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt((), |target| target.flush());
+        Ok(())
+    }
+}
+
+impl Seek for Patient<'_> {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        Ok(self.attempt(0, |target| target.seek(place)))
+    }
 }
 
 fn attempt(path: &Path, write: impl FnOnce(&mut dyn Target) -> io::Result<()>) -> io::Result<()> {
@@ -135,6 +180,15 @@ fn attempt(path: &Path, write: impl FnOnce(&mut dyn Target) -> io::Result<()>) -
 }
 
 fn write_archive(target: &mut dyn Target, items: &[(&str, &Item)]) -> io::Result<()> {
+    let mut target = Patient {
+        target,
+        error: None,
+    };
+    let written = write_members(&mut target, items);
+    target.error.map_or(written, Err)
+}
+
+fn write_members(target: &mut Patient<'_>, items: &[(&str, &Item)]) -> io::Result<()> {
     let mut archive = ZipWriter::new(target);
     for (name, item) in items {
         // Headers stay below 64 KiB; beyond 4 GiB the archive needs its wide form.

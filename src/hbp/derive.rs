@@ -36,12 +36,12 @@ pub enum DeriveError {
         known: String,
     },
     /// The rules could not derive it.
-    #[error("with respect to `{variable}`: {source}{place}")]
+    #[error("{}{source}{place}", with_respect_to(.variable.as_ref()))]
     Rewrite {
         /// The module.
         module: Name,
-        /// The input or parameter.
-        variable: Name,
+        /// The input or parameter; none where it is the forward map that is too large.
+        variable: Option<Name>,
         /// The definition that contains the operation, as in ", in `z = eigabs(A)`"; empty when unknown.
         place: String,
         /// Why.
@@ -78,9 +78,11 @@ pub fn derive(
     let mut module = module.clone();
     let wanted = wanted(&module, request)?;
     let (gradient, hessian) = upstream(&mut module);
-    tidy(&mut module).map_err(|e| failed(&module, &module.output.0, e.into()))?;
+    let mut definitions = module.locals.clone();
+    definitions.push(module.output.clone());
+    tidy(&mut module).map_err(|e| failed(&module, None, e.into()))?;
     let map = simpler_map(&mut module.graph, module.output.1, rewriter, report.explain)
-        .map_err(|e| failed(&module, &module.output.0, e))?;
+        .map_err(|e| failed(&module, None, e))?;
     let mut equations = Vec::new();
     for name in wanted {
         let at = Problem {
@@ -92,19 +94,27 @@ pub fn derive(
             hessian,
         };
         let equation = at.solve(&name, report);
-        equations.push(equation.map_err(|e| failed(&module, &name, e))?);
+        equations.push(equation.map_err(|e| failed(&module, Some(&name), e))?);
     }
-    Ok(Equations { module, equations })
+    Ok(Equations {
+        module,
+        definitions,
+        equations,
+    })
 }
 
-fn failed(module: &Module, variable: &Name, source: RewriteError) -> DeriveError {
+fn with_respect_to(variable: Option<&Name>) -> String {
+    variable.map_or_else(String::new, |v| format!("with respect to `{v}`: "))
+}
+
+fn failed(module: &Module, variable: Option<&Name>, source: RewriteError) -> DeriveError {
     let place = match &source {
         RewriteError::NoRule { node, .. } => place(module, *node).unwrap_or_default(),
         _ => String::new(),
     };
     DeriveError::Rewrite {
         module: module.name.clone(),
-        variable: variable.clone(),
+        variable: variable.cloned(),
         place,
         source,
     }

@@ -23,6 +23,8 @@ pub struct Equations {
     /// The forward map; its graph also holds every derived expression, and the variables `grad(z)` and
     /// `hess(z)` (role [`crate::expr::Role::Upstream`]) for the loss gradient and Hessian at the output.
     pub module: Module,
+    /// The locals, then the output, as they were before the forward map was brought into normal form.
+    pub definitions: Vec<(Name, Id)>,
     /// One entry for every input and parameter asked for, in the module's order.
     pub equations: Vec<Equation>,
 }

@@ -44,7 +44,7 @@ pub fn row_major(
         ids.extend(loss);
         let turned = turn(&ids).map_err(|source| DeriveError::Rewrite {
             module: name.clone(),
-            variable: equation.variable.clone(),
+            variable: Some(equation.variable.clone()),
             place: String::new(),
             source,
         })?;

@@ -53,19 +53,67 @@ impl File {
     /// # Errors
     /// When there is no module of this name.
     pub fn module(&self, name: &str) -> Result<Module, Diagnostics> {
-        let is_module = self.definitions.modules.contains_key(name)
-            || prelude::definitions().is_some_and(|p| p.modules.contains_key(name));
-        let is_function = self.definitions.functions.contains_key(name)
-            || ELEMENTWISE.contains(&name)
-            || name == "softmax";
-        if !is_module && is_function {
+        if !self.is_module(name) && self.is_function(name) {
             return self.function_module(name);
         }
         let own = self.definitions.modules.get(name).and_then(Option::as_ref);
         let builtin = || prelude::definitions()?.modules.get(name)?.as_ref();
         own.or_else(builtin)
             .map(|template| self.hiding(template.module.clone()))
+            .or_else(|| self.composed(name))
             .ok_or_else(|| self.unknown("module", name, &self.modules()).into())
+    }
+
+    fn is_module(&self, name: &str) -> bool {
+        self.definitions.modules.contains_key(name)
+            || prelude::definitions().is_some_and(|p| p.modules.contains_key(name))
+    }
+
+    fn is_function(&self, name: &str) -> bool {
+        self.definitions.functions.contains_key(name)
+            || ELEMENTWISE.contains(&name)
+            || name == "softmax"
+    }
+
+    /// What a network is made of, each once: modules and functions as they are defined, with open sizes, and every node
+    /// that is an expression of its own as a module that bears the node's name, `mlp.h` where there are several networks.
+    ///
+    /// # Errors
+    /// As [`File::network`].
+    pub fn network_modules(&self, network: &str) -> Result<Vec<Module>, Diagnostics> {
+        let network = self.network(network)?;
+        let mut seen: BTreeSet<Name> = BTreeSet::new();
+        let mut modules = Vec::new();
+        for node in network.nodes.iter().chain([&network.loss]) {
+            let name = &node.module.name;
+            let is_defined = self.is_module(name) || self.is_function(name);
+            let name = if is_defined || self.networks.len() == 1 {
+                name.clone()
+            } else {
+                format!("{}.{name}", network.name).into()
+            };
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            modules.push(if is_defined {
+                self.module(&name)?
+            } else {
+                Module {
+                    name,
+                    ..node.module.clone()
+                }
+            });
+        }
+        Ok(modules)
+    }
+
+    /// A node of a network that is an expression of its own.
+    fn composed(&self, name: &str) -> Option<Module> {
+        let networks = self.networks.iter();
+        networks
+            .filter_map(|network| self.network_modules(&network.ident.name).ok())
+            .flatten()
+            .find(|module| *module.name == *name)
     }
 
     /// A diagnostic that points to where a node of a module of this file is written. Nothing for built-in modules.

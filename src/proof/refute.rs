@@ -94,7 +94,7 @@ pub(crate) fn refute(graph: &Graph, left: Id, right: Id, seed: u64) -> Numbers {
                 .collect();
             let counterexample = Counterexample {
                 sizes,
-                seed: at,
+                seed,
                 entry,
                 left: left_value,
                 right: right_value,

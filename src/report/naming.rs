@@ -7,7 +7,7 @@ use crate::expr::{
     FunctionDefinition, Graph, Id, Module, Name, Names, Op, Shape, print, print_definition,
     printed_size, written_function,
 };
-use crate::hbp::{Equation, Loss};
+use crate::hbp::{Equation, Equations, Loss};
 
 /// The longest expression a report writes.
 const LONGEST: u64 = 1_000_000;
@@ -29,6 +29,21 @@ pub(crate) fn locals(module: &Module) -> Names {
         .locals
         .iter()
         .for_each(|(name, id)| add(&mut names, &module.graph, name, *id));
+    names
+}
+
+/// The locals as they are written in the file.
+pub(crate) fn forward_locals(equations: &Equations) -> &[(Name, Id)] {
+    let definitions = &equations.definitions;
+    &definitions[..definitions.len().saturating_sub(1)]
+}
+
+/// The names that stand for locals where the forward map is shown as it is written.
+pub(crate) fn defined_names(equations: &Equations) -> Names {
+    let mut names = Names::default();
+    for (name, id) in forward_locals(equations) {
+        add(&mut names, &equations.module.graph, name, *id);
+    }
     names
 }
 

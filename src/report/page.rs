@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::Setting;
 use super::latex::{latex, latex_function, latex_name, latex_shape};
-use super::naming::{Body, TooLong, functions, locals, names, permit, shape};
+use super::naming::{
+    Body, TooLong, defined_names, forward_locals, functions, names, permit, shape,
+};
 use crate::expr::{Graph, Id, Module, Name, Names};
 use crate::hbp::Equations;
 
@@ -15,7 +17,8 @@ use crate::hbp::Equations;
 pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLong> {
     let module = &equations.module;
     let graph = &module.graph;
-    let (z, value) = (latex_name(&module.output.0), module.output.1);
+    let z = latex_name(&module.output.0);
+    let value = (equations.definitions.last()).map_or(module.output.1, |(_, id)| *id);
     let mut out = String::new();
     let Setting {
         curvature,
@@ -30,7 +33,7 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
          \\partial \\operatorname{{vec}} {z} / \\partial (\\operatorname{{vec}} v)^\\top$; curvature \
          \\texttt{{{curvature}}}, batch \\texttt{{{batch}}}."
     );
-    let forward = locals(module);
+    let forward = defined_names(equations);
     let mut lines = Vec::new();
     for (name, body) in functions(module) {
         if let Some(Body {
@@ -48,7 +51,7 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
             lines.push((left, latex(graph, value, &names)));
         }
     }
-    for (name, id) in &module.locals {
+    for (name, id) in forward_locals(equations) {
         lines.push((latex_name(name), definition(graph, *id, &forward, name)?));
     }
     lines.push((

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::Setting;
 use super::json::structure;
 use super::naming::{
-    Body, TooLong, defined, functions, locals, loss_quantities, names, quantities, shape, written,
+    Body, TooLong, defined, defined_names, forward_locals, functions, loss_quantities, names,
+    quantities, shape, written,
 };
 use super::steps::steps as write_steps;
 use crate::expr::{Facts, Id, Module, Name};
@@ -17,7 +18,7 @@ use crate::hbp::{Equation, Equations};
 /// # Errors
 /// When an expression is too long to be written out.
 pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<String, TooLong> {
-    let mut out = forward(&equations.module)?;
+    let mut out = forward(equations)?;
     out.push('\n');
     out.push_str(&conventions(&equations.module, setting));
     for equation in &equations.equations {
@@ -50,10 +51,11 @@ pub(crate) fn conventions(module: &Module, setting: Setting<'_>) -> String {
 }
 
 /// The module as it would be written in a file, calls inlined.
-fn forward(module: &Module) -> Result<String, TooLong> {
+fn forward(equations: &Equations) -> Result<String, TooLong> {
     let mut out = String::new();
+    let module = &equations.module;
     let graph = &module.graph;
-    let names = locals(module);
+    let names = defined_names(equations);
     for (name, definition) in functions(module) {
         match definition {
             None => writeln!(out, "fn {name}(t)"),
@@ -80,6 +82,7 @@ fn forward(module: &Module) -> Result<String, TooLong> {
     let inputs: Vec<String> = module.inputs.iter().map(declared).collect();
     let (z, value) = &module.output;
     let shape = graph.shape(*value);
+    let value = equations.definitions.last().map_or(value, |(_, id)| id);
     let _ = writeln!(
         out,
         "module {}({}) -> {z}: {shape} {{",
@@ -89,7 +92,7 @@ fn forward(module: &Module) -> Result<String, TooLong> {
     for parameter in &module.parameters {
         let _ = writeln!(out, "    param {}", declared(parameter));
     }
-    for (name, id) in &module.locals {
+    for (name, id) in forward_locals(equations) {
         let _ = writeln!(out, "    {name} = {}", defined(graph, *id, &names, name)?);
     }
     // The output may be a local under another name.

@@ -13,8 +13,8 @@ use crate::expr::{Dimension, Graph, Id, Name, Op, Rational, Role, Shape, Sort, i
 /// The e-graph of this floor.
 pub(crate) type Egraph = EGraph<ENode, Knowledge>;
 
-/// Variables as bits: at most this many in one module.
-pub(crate) const MAX_VARIABLES: usize = 128;
+/// Variables as bits of 128: at most this many in one module, beside δz and ℋz.
+pub(crate) const MAX_VARIABLES: usize = 126;
 
 /// What the analysis knows from outside the e-graph.
 #[derive(Clone, Debug, Default)]

@@ -57,7 +57,7 @@ impl Phase {
     /// always gives the same output.
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
-            Self::Differentiate => (60, 20_000),
+            Self::Differentiate => (1_000, 20_000),
             Self::Simplify => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),

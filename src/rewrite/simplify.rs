@@ -11,7 +11,7 @@ use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
 use super::proof::{Rewriting, explain};
-use crate::expr::{Graph, Id, Name, Op, ShapeError};
+use crate::expr::{Graph, Id, Name, Op, Role, ShapeError};
 
 /// A rule book made ready to run, phase by phase.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub enum RewriteError {
         node: Id,
     },
     /// Too many variables for the dependence analysis.
-    #[error("{count} variables in one module; at most {MAX_VARIABLES} are supported")]
+    #[error("{count} inputs and parameters in one module; at most {MAX_VARIABLES} are supported")]
     TooManyVariables {
         /// How many there are.
         count: usize,
@@ -199,7 +199,8 @@ impl Job<'_> {
         locals: &[(Name, Id)],
         report: &mut Report,
     ) -> Result<Vec<Id>, RewriteError> {
-        let count = graph.variables().len();
+        let declared = graph.variables().values();
+        let count = declared.filter(|v| v.role != Role::Upstream).count();
         if count > MAX_VARIABLES {
             return Err(RewriteError::TooManyVariables { count });
         }
@@ -209,11 +210,11 @@ impl Job<'_> {
         }
         let mut classes = HashMap::new();
         for root in roots {
-            insert(&mut egraph, graph, *root, &mut classes);
+            insert(&mut egraph, graph, *root, self.phase, &mut classes);
         }
         for (name, value) in locals {
             // A local is worth a name only where its value occurs.
-            insert(&mut egraph, graph, *value, &mut classes);
+            insert(&mut egraph, graph, *value, self.phase, &mut classes);
             let class = classes[value];
             let leaf = egraph.add(ENode::leaf(Op::Variable(name.clone())));
             egraph.union_trusted(class, leaf, "local");
@@ -286,9 +287,19 @@ impl Job<'_> {
     }
 }
 
-/// Adds an expression to an e-graph. Long sums and Hadamard products are nested once for every pair of their
-/// operands, so that a rule on two of them finds them side by side.
-fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id, egg::Id>) {
+/// Adds an expression to an e-graph. Where shorter forms are looked for, sums and Hadamard products are nested once for
+/// every pair of their operands, so that a rule on two of them finds them side by side; derivatives need no pairs.
+fn insert(
+    egraph: &mut Egraph,
+    graph: &Graph,
+    root: Id,
+    phase: Phase,
+    classes: &mut HashMap<Id, egg::Id>,
+) {
+    let most = match phase {
+        Phase::Differentiate => 0,
+        _ => MAX_PAIRED,
+    };
     for id in graph.topological(&[root]) {
         if classes.contains_key(&id) {
             continue;
@@ -296,13 +307,13 @@ fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id
         let node = &graph[id];
         let children: Vec<egg::Id> = node.children.iter().map(|c| classes[c]).collect();
         let class = if node.op == Op::Add {
-            insert_pairs(egraph, &node.op, &children)
+            insert_pairs(egraph, &node.op, &children, most)
         } else if node.op == Op::Hadamard {
             let factors: Vec<egg::Id> = hadamard_factors(graph, id)
                 .iter()
                 .map(|factor| classes[factor])
                 .collect();
-            insert_pairs(egraph, &node.op, &factors)
+            insert_pairs(egraph, &node.op, &factors, most)
         } else {
             egraph.add(ENode::new(node.op.clone(), &children))
         };
@@ -310,12 +321,13 @@ fn insert(egraph: &mut Egraph, graph: &Graph, root: Id, classes: &mut HashMap<Id
     }
 }
 
-/// At most this many operands are paired; longer sums and products keep their order.
-const MAX_PAIRED: usize = 24;
+/// At most this many operands are paired, for n of them take about n³/2 e-nodes; longer sums and products keep their
+/// order.
+const MAX_PAIRED: usize = 12;
 
-fn insert_pairs(egraph: &mut Egraph, op: &Op, children: &[egg::Id]) -> egg::Id {
+fn insert_pairs(egraph: &mut Egraph, op: &Op, children: &[egg::Id], most: usize) -> egg::Id {
     let class = nest(&mut |node| egraph.add(node), op, children);
-    if children.len() > 2 && children.len() <= MAX_PAIRED {
+    if children.len() > 2 && children.len() <= most {
         for i in 0..children.len() {
             for j in i + 1..children.len() {
                 let mut order = vec![children[i], children[j]];

@@ -1,12 +1,15 @@
 //! Symmetric sums written so that a reader sees it: `u*v' + v*u'`, not `(u - v)*v' + …`. Why last: factoring makes a
 //! sum shorter by taking its terms apart unevenly, and no cost of single terms can know of the others.
 
-use crate::expr::{Facts, Graph, Id, Op, ShapeError, is_output_hessian};
+use crate::expr::{Facts, Graph, Id, Name, Names, Op, ShapeError, is_output_hessian, printed_size};
 
-use super::normalise::normalise;
+use super::normalise::{normalise, normalise_flat};
 
 /// More terms than this are not written out.
 const MAX_TERMS: usize = 24;
+
+/// Columns shorter than this are not named for the sake of their square.
+const WORTH_A_NAME: u64 = 6;
 
 /// The same value with the terms of symmetric sums in pairs, where writing products out shows that. `atoms` are not
 /// written out: a reader knows them by name.
@@ -30,6 +33,10 @@ pub(crate) fn pair_transposes(graph: &mut Graph, root: Id, atoms: &[Id]) -> Resu
             graph.node(Op::Congruence, &[child(0), inner])?
         }
         Op::Add => paired_sum(graph, &node.children, atoms)?,
+        Op::Multiply => match square(graph, root, atoms)? {
+            Some(square) => return Ok(square),
+            None => return Ok(root),
+        },
         _ => return Ok(root),
     };
     Ok(if new == root {
@@ -39,11 +46,74 @@ pub(crate) fn pair_transposes(graph: &mut Graph, root: Id, atoms: &[Id]) -> Resu
     })
 }
 
+/// A column times its own transpose, `u*u'`, where a product is one: with one column written twice.
+fn square(graph: &mut Graph, product: Id, atoms: &[Id]) -> Result<Option<Id>, ShapeError> {
+    let factors = factors(graph, product);
+    let Some(last) = factors.iter().position(|f| graph.shape(*f).is_column()) else {
+        return Ok(None);
+    };
+    let (left, right) = factors.split_at(last + 1);
+    if right.is_empty() || graph.shape(product).is_scalar() {
+        return Ok(None);
+    }
+    let column = chain(graph, left)?;
+    let row = chain(graph, right)?;
+    if graph.shape(column) != graph.shape(row).transposed() {
+        return Ok(None);
+    }
+    let row = transposed(graph, row)?;
+    let flat = [normalise_flat(graph, column)?, normalise_flat(graph, row)?];
+    if flat[0] != flat[1] {
+        return Ok(None);
+    }
+    let names = named(atoms);
+    let size = |id| printed_size(graph, id, &names);
+    let column = if size(row) < size(column) {
+        row
+    } else {
+        column
+    };
+    // Once named it must be worth its name: `A*y*y'*A'` is good as it stands.
+    if size(column) < WORTH_A_NAME || size(column) + 5 >= size(product) {
+        return Ok(None);
+    }
+    let row = graph.node(Op::Transpose, &[column])?;
+    graph.node(Op::Multiply, &[column, row]).map(Some)
+}
+
+/// The factors of a product from left to right.
+fn factors(graph: &Graph, id: Id) -> Vec<Id> {
+    match graph[id].op {
+        Op::Multiply => {
+            let children = graph[id].children.iter();
+            children.flat_map(|child| factors(graph, *child)).collect()
+        }
+        _ => vec![id],
+    }
+}
+
+/// Factors as a product, from the right: what is multiplied by a column stays a column.
+fn chain(graph: &mut Graph, factors: &[Id]) -> Result<Id, ShapeError> {
+    let mut product = factors[factors.len() - 1];
+    for factor in factors[..factors.len() - 1].iter().rev() {
+        product = graph.node(Op::Multiply, &[*factor, product])?;
+    }
+    Ok(product)
+}
+
+fn named(atoms: &[Id]) -> Names {
+    atoms.iter().map(|id| (*id, Name::from("a"))).collect()
+}
+
 fn paired_sum(graph: &mut Graph, terms: &[Id], atoms: &[Id]) -> Result<Id, ShapeError> {
+    let mut alone = Vec::with_capacity(terms.len());
+    for term in terms {
+        alone.push(pair_transposes(graph, *term, atoms)?);
+    }
+    let terms = &alone;
     let mut kept = Vec::new();
     let mut uneven = Vec::new();
-    for term in terms {
-        let term = pair_transposes(graph, *term, atoms)?;
+    for term in terms.iter().copied() {
         let pairs = if is_symmetric(graph, term)? {
             &mut kept
         } else {
@@ -85,7 +155,12 @@ fn paired_sum(graph: &mut Graph, terms: &[Id], atoms: &[Id]) -> Result<Id, Shape
         return sum(graph, terms);
     }
     kept.extend(pairs);
-    sum(graph, &kept)
+    let paired = sum(graph, &kept)?;
+    let plain = sum(graph, terms)?;
+    let names = named(atoms);
+    let [new, old] = [paired, plain].map(|id| printed_size(graph, id, &names));
+    // Products that were written out for nothing are longer, and their terms cancel in numbers.
+    Ok(if new > old + old / 8 { plain } else { paired })
 }
 
 fn sum(graph: &mut Graph, terms: &[Id]) -> Result<Id, ShapeError> {
@@ -153,15 +228,17 @@ fn transpose(graph: &mut Graph, id: Id) -> Result<Id, ShapeError> {
             let inner = transpose(graph, child(1))?;
             graph.node(Op::Congruence, &[child(0), inner])
         }
+        Op::Ones | Op::Zeros | Op::Commutation => {
+            graph.node(node.op.clone(), &[child(1), child(0)])
+        }
+        // In normal form a row is the transpose of a column.
+        _ if graph.shape(id).is_column() => graph.node(Op::Transpose, &[id]),
         Op::Add | Op::Hadamard | Op::Kronecker => {
             let mut parts = Vec::with_capacity(node.children.len());
             for part in &node.children {
                 parts.push(transpose(graph, *part)?);
             }
             graph.node(node.op.clone(), &parts)
-        }
-        Op::Ones | Op::Zeros | Op::Commutation => {
-            graph.node(node.op.clone(), &[child(1), child(0)])
         }
         _ => graph.node(Op::Transpose, &[id]),
     }

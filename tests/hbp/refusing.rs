@@ -23,7 +23,7 @@ fn an_operation_without_a_rule_is_named() {
     else {
         panic!("{error}")
     };
-    assert_eq!(&**variable, "x");
+    assert_eq!(variable.as_deref(), Some("x"));
     assert!(
         matches!(source, RewriteError::NoRule { operation, .. } if operation == "softmax"),
         "{error}"

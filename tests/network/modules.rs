@@ -30,6 +30,36 @@ fn the_cases_come_out() {
     }
 }
 
+/// A small residual between large values: what is a product of differences must not be written out, for then it cancels.
+#[test]
+fn products_of_differences_keep_their_digits() {
+    let module =
+        file("module r(x: R[n], y: R[m]) -> z: R { param W: R[m, n]\n z = norm2(y - W*x) }")
+            .module("r")
+            .unwrap();
+    let vector = |values: Vec<f64>| Array::new(vec![2], values).unwrap();
+    let scalar = |value: f64| Array::new(vec![], vec![value]).unwrap();
+    let large = 1e8;
+    let mut items = Items::new();
+    items.insert("x".into(), vector(vec![1.0, 1.0]).into());
+    items.insert(
+        "y".into(),
+        vector(vec![2.0 * large + 3.0, 2.0 * large + 4.0]).into(),
+    );
+    items.insert(
+        "W".into(),
+        Array::new(vec![2, 2], vec![large; 4]).unwrap().into(),
+    );
+    items.insert("grad.z".into(), scalar(1.0).into());
+    items.insert("hess.z".into(), scalar(0.0).into());
+    let found = run_module(&module, &items, &dense()).unwrap();
+    let block = found["hess.y"].array().unwrap();
+    // (I - u u'/25)/5 for the residual u = (3, 4)
+    for (found, expected) in block.values.iter().zip([0.128, -0.096, -0.096, 0.072]) {
+        assert!((found - expected).abs() < 1e-15, "{:?}", block.values);
+    }
+}
+
 /// Where exp of the preactivation cancels or overflows: the block keeps to the functions that the module names.
 #[test]
 fn scaled_functions_keep_their_digits() {

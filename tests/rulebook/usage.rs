@@ -177,6 +177,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("diag-kron", "(diag (kron x u))"),
     ("diag-ones", "(diag (ones #n #1))"),
     ("diagvec-add", "(diagvec (add A B))"),
+    ("had-factor", "(add (had x y) (had x p))"),
     ("diagvec-diag", "(diagvec (diag x))"),
     ("diagvec-had", "(diagvec (had A B))"),
     ("diagvec-identity", "(diagvec (eye #n))"),
@@ -213,6 +214,15 @@ const EXPRESSIONS: &[(&str, &str)] = &[
         "(mul (kron W (t x)) (commutation #n #n))",
     ),
     ("kron-vec", "(mul (kron B W) (vec A))"),
+    ("log-sigmoid", "(apply log (apply sigmoid x))"),
+    (
+        "softplus-recognise",
+        "(apply log (add (ones #n #1) (apply exp x)))",
+    ),
+    (
+        "softplus-recognise-scalar",
+        "(apply log (add 1 (apply exp s)))",
+    ),
     ("log-exp", "(apply log (apply exp x))"),
     ("mean-times-size", "(scale #n (mean x))"),
     ("mul-inv-left", "(mul (inv A) A)"),
@@ -232,7 +242,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ),
     (
         "had-powers-positive",
-        "(had (pow (softmax x) 2) (pow (softmax x) -1))",
+        "(had (pow (softmax x) 2) (pow (softmax x) -2))",
     ),
     (
         "scale-powers-positive",

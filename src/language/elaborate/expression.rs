@@ -2,7 +2,7 @@
 //! is reported, not only the first.
 
 use super::{Builder, Operand};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Dimension, Id, Name, Op};
 use crate::language::builtin;
 use crate::language::syntax::{Expr, ExprKind, PowerOp, ProductOp, Sign};
@@ -127,6 +127,9 @@ impl Builder<'_> {
             format!("`{name}` is a function or module: call it, as in `{name}(x)`")
         } else if builtin::QUERIES.contains(&&**name) {
             format!("`{name}` has its meaning only as a call, in `prove` and in reports")
+        } else if self.errors.len() > Diagnostics::SHOWN {
+            // Whoever reads this has read many; a search for each would take longer than all else.
+            "define it above".to_owned()
         } else {
             let mut known: Vec<&str> = self.values.keys().map(|n| &**n).collect();
             known.sort_unstable();

@@ -110,6 +110,7 @@ fn hadamard(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
             _ => powers.times(id, exponent),
         }
     }
+    powers.join(graph);
     let mut factors = Vec::new();
     let mut sorted: Vec<_> = powers.into_iter().collect();
     sorted

@@ -7,8 +7,8 @@ use num_traits::{One, Pow, Signed, ToPrimitive, Zero};
 use super::raised;
 use crate::expr::{Graph, Id, Op, Rational, ShapeError};
 
-/// Exponents by base. Positive and negative ones are kept apart where their sum is not negative: s/s is 1 only where s
-/// is not 0, but s/s² is 1/s wherever it is anything.
+/// Exponents by base. Positive and negative ones are kept apart where their sum is zero: s/s forgets that s is not 0, but
+/// s²/s is s and s/s² is 1/s wherever they are anything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Powers(IndexMap<(Id, bool), Rational>);
 
@@ -24,9 +24,9 @@ impl Powers {
             return;
         };
         let sum = own + other;
-        if sum.is_negative() {
-            self.0.shift_remove(&(base, false));
-            self.0.insert((base, true), sum);
+        if !sum.is_zero() {
+            self.0.shift_remove(&(base, !sum.is_negative()));
+            self.0.insert((base, sum.is_negative()), sum);
         }
     }
 
@@ -38,6 +38,33 @@ impl Powers {
         }
         if !sum.is_zero() {
             self.0.insert((base, sum.is_negative()), sum);
+        }
+    }
+
+    /// Where two bases are powers of one thing they become one: a'a beside norm2(a), a beside sqrt(a).
+    pub(super) fn join(&mut self, graph: &Graph) {
+        let two = Rational::from_integer(2.into());
+        let bases: Vec<Id> = self.bases().collect();
+        for base in &bases {
+            let norm = bases.iter().find(|norm| is_square_of(graph, *base, **norm));
+            if let Some(norm) = norm {
+                self.replace(*base, *norm, &two);
+            }
+            let (Op::Apply, [function, a]) = (&graph[*base].op, &graph[*base].children[..]) else {
+                continue;
+            };
+            if is_sqrt(graph, *function) && bases.contains(a) {
+                self.replace(*base, *a, &two.recip());
+            }
+        }
+    }
+
+    /// Writes `base` as a power of another.
+    fn replace(&mut self, base: Id, other: Id, power: &Rational) {
+        for negative in [false, true] {
+            if let Some(exponent) = self.0.shift_remove(&(base, negative)) {
+                self.times(other, exponent * power);
+            }
         }
     }
 
@@ -147,7 +174,9 @@ impl Scalar {
     /// The product without its number, as one scalar node; `None` when it is empty.
     fn symbols(&self, graph: &mut Graph) -> Result<Option<Id>, ShapeError> {
         let mut factors = Vec::new();
-        let mut powers: Vec<_> = self.powers.0.clone().into_iter().collect();
+        let mut powers = self.powers.clone();
+        powers.join(graph);
+        let mut powers: Vec<_> = powers.0.into_iter().collect();
         // Positive powers first: `a * b / c` reads better than `1 / c * a * b`.
         powers.sort_by_key(|((base, negative), _)| (*negative, *base));
         for ((base, _), exponent) in powers {
@@ -171,6 +200,15 @@ impl Scalar {
     pub(super) fn is_one(&self) -> bool {
         self.number.is_one() && self.powers.0.is_empty()
     }
+}
+
+/// True for a'a, the square of norm2(a).
+fn is_square_of(graph: &Graph, base: Id, norm: Id) -> bool {
+    let (Op::Norm2, Op::Multiply) = (&graph[norm].op, &graph[base].op) else {
+        return false;
+    };
+    let (a, left) = (graph[norm].children[0], graph[base].children[0]);
+    graph[left].op == Op::Transpose && graph[left].children[0] == a && graph[base].children[1] == a
 }
 
 fn is_sqrt(graph: &Graph, function: Id) -> bool {
