@@ -13,6 +13,8 @@ mod cases;
 mod random;
 #[path = "hbp/refusing.rs"]
 mod refusing;
+#[path = "hbp/steps.rs"]
+mod steps;
 mod support;
 
 use hbp::expr::Module;

@@ -55,18 +55,40 @@ impl Steps {
     /// Prints the steps; what does not change the text is left out.
     pub(crate) fn print(self, module: &Module, rewriter: &Rewriter) -> Vec<Step> {
         let mut printed: Vec<Step> = Vec::new();
+        let mut is_whole = true;
         for (of, step) in self.0 {
             let Some(step) = print_step(module, rewriter, &of, &step) else {
+                is_whole = false;
                 continue;
             };
-            // A detour that comes back to an earlier line of the same chain is no step forward.
-            match chain_start(&printed, &step) {
-                Some(start) => printed.truncate(start),
-                None => printed.push(step),
+            if is_whole && let Some(link) = link(printed.last(), &step) {
+                append(&mut printed, link);
             }
+            is_whole = true;
+            append(&mut printed, step);
         }
         printed
     }
+}
+
+/// Adds a step. A detour that comes back to an earlier line of the same chain is no step forward.
+fn append(printed: &mut Vec<Step>, step: Step) {
+    match chain_start(printed, &step) {
+        Some(start) => printed.truncate(start),
+        None => printed.push(step),
+    }
+}
+
+/// The step between two that follow on each other but for the order of terms and for names of locals.
+fn link(last: Option<&Step>, next: &Step) -> Option<Step> {
+    let last = last.filter(|last| last.of == next.of && last.after != next.before)?;
+    Some(Step {
+        rule: "collect terms".to_owned(),
+        cites: "algebra".to_owned(),
+        before: last.after.clone(),
+        after: next.before.clone(),
+        ..next.clone()
+    })
 }
 
 /// Where in the chain that `step` continues its result stands already: what follows from there is a detour.

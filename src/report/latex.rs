@@ -258,7 +258,7 @@ fn call(name: &str, arguments: &[Argument]) -> Layout {
 fn named_call(graph: &Graph, id: Id, name: &str, arguments: &[Argument]) -> Layout {
     match (&graph[id].op, arguments) {
         (Op::Eye, _) => enclosed("I_{", arguments, "}"),
-        (Op::Commutation, _) => enclosed("K_{", arguments, "}"),
+        (Op::Commutation, _) => enclosed(r"\mathbf{K}_{", arguments, "}"),
         (Op::Ones, _) => enclosed(r"\mathbf{1}_{", arguments, "}"),
         (Op::Zeros, _) => enclosed(r"\mathbf{0}_{", arguments, "}"),
         (Op::Norm2, _) => enclosed(r"\left\lVert ", arguments, r" \right\rVert"),

@@ -14,14 +14,14 @@ use hbp::rewrite::{Phase, Report, Rewriter};
 use super::derived;
 use super::support::numbers::{TOLERANCE, disagreement, environment, witnessed};
 
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     text: String,
-    module: Module,
+    pub(crate) module: Module,
     sizes: Vec<Sizes>,
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hbp");
     let mut paths: Vec<_> = fs::read_dir(folder)
         .unwrap()

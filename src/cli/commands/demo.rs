@@ -74,7 +74,11 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
         };
         let verdict = prove(&file, &claim, rewriter);
         let answer = match verdict {
-            Ok(Verdict::Proved { steps, .. }) => format!("proved by {} rules", steps.len()),
+            Ok(Verdict::Proved { steps, .. }) => match steps.len() {
+                0 => "proved: what is derived has this form".into(),
+                1 => "proved by 1 rule".into(),
+                many => format!("proved by {many} rules"),
+            },
             Ok(Verdict::SameIndexForm { .. }) => "proved: one index form".into(),
             Ok(Verdict::Refuted(_)) => "refuted".into(),
             Ok(Verdict::Unknown { reason }) => format!("unknown: {reason}"),
