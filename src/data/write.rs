@@ -95,14 +95,13 @@ fn whole(
             }
             _ => "give a path in a folder that exists and may be written to",
         };
-        let reason = plain(&e).unwrap_or(&e);
+        // What it wraps names a temporary file, of which the user knows nothing.
+        let reason = match e.get_ref() {
+            Some(_) => io::Error::from(e.kind()).to_string(),
+            None => e.to_string(),
+        };
         DataError::new(format!("cannot write `{}`: {reason}", path.display()), help)
     })
-}
-
-/// The error beneath the one that names a temporary file, of which the user knows nothing.
-fn plain(error: &io::Error) -> Option<&io::Error> {
-    error.get_ref()?.source()?.downcast_ref()
 }
 
 /// A target that keeps its first error and takes everything after it. Why: an archive that cannot be finished tells so

@@ -30,7 +30,7 @@ fn normal(graph: &mut Graph, root: Id, is_flat: bool) -> Result<Id, ShapeError> 
         let node = graph[id].clone();
         let children: Vec<Id> = node.children.iter().map(|c| done[c]).collect();
         let new = match node.op {
-            Op::Add => add(graph, &children)?,
+            Op::Add => add(graph, &children, is_flat)?,
             Op::Scale => {
                 let mut scalar = Scalar::default();
                 scalar.times(graph, children[0]);

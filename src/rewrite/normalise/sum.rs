@@ -14,9 +14,10 @@ struct Term {
     value: Option<Id>,
 }
 
-pub(super) fn add(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> {
+/// The sum of `children`; `is_flat` takes negated sums apart, too.
+pub(super) fn add(graph: &mut Graph, children: &[Id], is_flat: bool) -> Result<Id, ShapeError> {
     let first = children[0];
-    let mut terms = collect(graph, children)?;
+    let mut terms = collect(graph, children, is_flat)?;
     let mut front = Scalar::default();
     loop {
         let Some((head, rest)) = terms.split_first() else {
@@ -35,7 +36,7 @@ pub(super) fn add(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> 
         let common = common.write(graph)?;
         front.times(graph, common);
         // A nested sum that only the common scalar held together is flat now.
-        terms = collect(graph, &parts)?;
+        terms = collect(graph, &parts, is_flat)?;
     }
     let mut parts = Vec::with_capacity(terms.len());
     for term in terms {
@@ -47,7 +48,7 @@ pub(super) fn add(graph: &mut Graph, children: &[Id]) -> Result<Id, ShapeError> 
         _ => match super::column::columns(graph, &parts)? {
             // A row is written as the transpose of a column.
             Some(columns) => {
-                let sum = add(graph, &columns)?;
+                let sum = add(graph, &columns, is_flat)?;
                 graph.node(Op::Transpose, &[sum])?
             }
             None => graph.node(Op::Add, &parts)?,
@@ -90,12 +91,27 @@ fn is_mixed(graph: &Graph, terms: &[Term]) -> bool {
     all.any(|carries| Some(carries) != first)
 }
 
+/// The sum that stands behind a minus sign.
+fn negated_sum(graph: &Graph, id: Id) -> Option<Id> {
+    let [number, sum] = graph[id].children[..] else {
+        return None;
+    };
+    let is_minus = graph.as_number(number).is_some_and(|n| (-n).is_one());
+    (graph[id].op == Op::Scale && graph[sum].op == Op::Add && is_minus).then_some(sum)
+}
+
 /// Flat terms with like ones collected.
-fn collect(graph: &mut Graph, children: &[Id]) -> Result<Vec<Term>, ShapeError> {
+fn collect(graph: &mut Graph, children: &[Id], is_flat: bool) -> Result<Vec<Term>, ShapeError> {
     let mut flat = Vec::new();
     for child in children {
         if graph[*child].op == Op::Add {
             flat.extend(graph[*child].children.iter().copied());
+        } else if is_flat && let Some(sum) = negated_sum(graph, *child) {
+            for term in graph[sum].children.clone() {
+                let mut negative = Scalar::default();
+                negative.number = -negative.number;
+                flat.push(scale(graph, negative, term)?);
+            }
         } else {
             flat.push(*child);
         }
