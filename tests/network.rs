@@ -7,12 +7,16 @@
     reason = "a helper of tests fails as a test does, and is short"
 )]
 
+#[path = "network/modes.rs"]
+mod modes;
 #[path = "network/modules.rs"]
 mod modules;
 #[path = "network/networks.rs"]
 mod networks;
 #[path = "network/numbers.rs"]
 mod numbers;
+#[path = "network/reference.rs"]
+mod reference;
 #[path = "network/refusing.rs"]
 mod refusing;
 #[path = "network/refusing_sizes.rs"]

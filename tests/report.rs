@@ -132,6 +132,7 @@ fn equations() -> Equations {
             before: "jac(W*phi(h), x)".into(),
             after: "W*jac(phi(h), x)".into(),
         }],
+        given_up: Vec::new(),
     };
     let module = Module {
         name: "two_layers".into(),

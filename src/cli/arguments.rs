@@ -282,10 +282,10 @@ pub(super) struct NetworkChoice {
 /// What becomes of the second-order term and of the sample mean.
 #[derive(Args, Debug)]
 pub(super) struct Approximation {
-    /// What becomes of the second-order term; only `hessian` is available in this version.
+    /// What becomes of the second-order term.
     #[arg(long, value_enum, default_value_t)]
     pub(super) curvature: Curvature,
-    /// What becomes of the sample mean; only `exact` is available in this version.
+    /// What becomes of the sample mean.
     #[arg(long, value_enum, default_value_t)]
     pub(super) batch: Batch,
 }

@@ -3,17 +3,19 @@
 
 use clap::ValueEnum;
 
+use crate::hbp;
+
 /// What becomes of the second-order term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Curvature {
     /// It is kept.
     #[default]
     Hessian,
-    /// It is dropped; not available in this version.
+    /// It is dropped.
     Ggn,
-    /// Its eigenvalues become their absolute values; not available in this version.
+    /// Its eigenvalues become their absolute values.
     PchAbs,
-    /// Its negative eigenvalues become zero; not available in this version.
+    /// Its negative eigenvalues become zero.
     PchClip,
     /// It is dropped, and the loss Hessian replaced by its expectation under the model; not available in this version.
     Fisher,
@@ -25,10 +27,32 @@ pub(super) enum Batch {
     /// Every sample has its own message.
     #[default]
     Exact,
-    /// Children hand down the mean of the Hessian (Eq. 6); not available in this version.
+    /// Children hand down the mean of the Hessian (Eq. 6).
     AverageHessian,
-    /// The Jacobians are replaced by their mean, too (Eq. 7); not available in this version.
+    /// The Jacobians are replaced by their mean, too (Eq. 7).
     AverageJacobian,
+}
+
+impl From<Curvature> for hbp::Curvature {
+    fn from(word: Curvature) -> Self {
+        match word {
+            Curvature::Hessian => Self::Hessian,
+            Curvature::Ggn => Self::GaussNewton,
+            Curvature::PchAbs => Self::PositiveAbs,
+            Curvature::PchClip => Self::PositiveClip,
+            Curvature::Fisher => Self::Fisher,
+        }
+    }
+}
+
+impl From<Batch> for hbp::Batch {
+    fn from(word: Batch) -> Self {
+        match word {
+            Batch::Exact => Self::Exact,
+            Batch::AverageHessian => Self::AverageHessian,
+            Batch::AverageJacobian => Self::AverageJacobian,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -264,6 +264,7 @@ impl Problem<'_> {
             structure: structure_of(&module.graph, hessian),
             loss,
             steps: steps.print(module, rewriter),
+            given_up: Vec::new(),
         })
     }
 }
@@ -303,67 +304,12 @@ fn as_loss(
         hessian,
         lets: name_common_parts(module, hessian, None),
         structure: structure_of(&module.graph, hessian),
+        given_up: Vec::new(),
     })
 }
 
-/// The cross block ℋ_{uv} = D z(u)' ℋz D z(v) + `D_v` [D z(u)' δz], from the equations of u and v, which are
-/// those of `module`.
-///
-/// # Errors
-/// When an operation has no derivative rule.
-pub fn cross_hessian(
-    module: &mut Module,
-    (u, of_u): (&Name, &Equation),
-    (v, of_v): (&Name, &Equation),
-    rewriter: &Rewriter,
-) -> Result<Id, RewriteError> {
-    let (gradient, hessian) = upstream(module);
-    let map = simpler_map(&mut module.graph, module.output.1, rewriter, false)?;
-    let (graph, z) = (&mut module.graph, map.value);
-    let (first, second) = (variable(graph, u), variable(graph, v));
-    // The gradient is derived anew: its simplified form may have used facts of v.
-    let facts = [u, v].map(|name| graph.replace_facts(name, Facts::default()));
-    let backward = graph.node(Op::Backpropagate, &[z, gradient, first])?;
-    let backward = rewriter.differentiate(graph, &[backward], &mut Report::default())?[0];
-    let residual = graph.node(Op::Jacobian, &[backward, second])?;
-    let residual = rewriter.differentiate(graph, &[residual], &mut Report::default())?[0];
-    for (name, facts) in [u, v].into_iter().zip(facts) {
-        graph.replace_facts(name, facts);
-    }
-    let left = graph.node(Op::Transpose, &[of_u.jacobian])?;
-    let right = graph.node(Op::Multiply, &[hessian, of_v.jacobian])?;
-    let carried = graph.node(Op::Multiply, &[left, right])?;
-    let sum = graph.node(Op::Add, &[carried, residual])?;
-    simplified(module, sum, rewriter)
-}
-
-/// The Jacobian of any value of a module, such as a local, with respect to an input or parameter.
-///
-/// # Errors
-/// When an operation has no derivative rule.
-pub fn jacobian_of(
-    module: &mut Module,
-    value: Id,
-    v: &Name,
-    rewriter: &Rewriter,
-) -> Result<Id, RewriteError> {
-    let graph = &mut module.graph;
-    let variable = variable(graph, v);
-    let facts = graph.replace_facts(v, Facts::default());
-    let jacobian = graph.node(Op::Jacobian, &[value, variable])?;
-    let jacobian = rewriter.differentiate(graph, &[jacobian], &mut Report::default())?[0];
-    graph.replace_facts(v, facts);
-    simplified(module, jacobian, rewriter)
-}
-
-fn simplified(module: &mut Module, id: Id, rewriter: &Rewriter) -> Result<Id, RewriteError> {
-    let locals = module.locals.clone();
-    let (graph, style) = (&mut module.graph, Style::Hadamard);
-    Ok(rewriter.simplify(graph, &[id], &locals, style, &mut Report::default())?[0])
-}
-
 /// The node of a declared variable, which may not occur in the forward map at all.
-fn variable(graph: &mut Graph, name: &Name) -> Id {
+pub(super) fn variable(graph: &mut Graph, name: &Name) -> Id {
     let declared = graph.variables().get(name).cloned();
     let declared = declared.unwrap_or_else(|| unreachable!("`{name}` is declared"));
     graph.declare(name.clone(), declared)

@@ -2,15 +2,23 @@
 //!
 //! This floor knows no numbers: it holds expressions, their names and how they were derived.
 
+mod approximate;
+mod cross;
 mod derive;
 mod forward;
+mod means;
+mod mode;
 mod naming;
 mod row_major;
 mod steps;
 mod structure;
 mod unfold;
 
-pub use derive::{DeriveError, Request, cross_hessian, derive, jacobian_of, upstream};
+pub use approximate::{GivenUp, approximate};
+pub use cross::{cross_hessian, cross_residual, jacobian_of};
+pub use derive::{DeriveError, Request, derive, upstream};
+pub use means::{Means, take_means};
+pub use mode::{Batch, Curvature, UnknownMode};
 pub use row_major::row_major;
 pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
@@ -52,6 +60,8 @@ pub struct Equation {
     pub loss: Option<Loss>,
     /// How it was derived, one rule a line.
     pub steps: Vec<Step>,
+    /// What was given up of `hessian`; nothing in the exact equations.
+    pub given_up: Vec<GivenUp>,
 }
 
 /// Gradient and Hessian of a loss with respect to one of its arguments.
@@ -65,6 +75,8 @@ pub struct Loss {
     pub lets: Vec<(Name, Id)>,
     /// The form of `hessian`.
     pub structure: Structure,
+    /// What was given up of `hessian`; nothing in the exact equations.
+    pub given_up: Vec<GivenUp>,
 }
 
 /// The form of a block.

@@ -5,7 +5,7 @@ use crate::backend::ExecuteError;
 use crate::data::DataError;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Id, Name};
-use crate::hbp::{DeriveError, UnfoldError};
+use crate::hbp::{DeriveError, UnfoldError, UnknownMode};
 use crate::kernel::CompileError;
 use crate::language::File;
 use crate::rewrite::RewriteError;
@@ -192,6 +192,15 @@ impl Faults {
 impl From<Diagnostics> for RunError {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Definitions(diagnostics)
+    }
+}
+
+impl From<UnknownMode> for RunError {
+    fn from(error: UnknownMode) -> Self {
+        Self::input(
+            format!("`{}` is no value of {}", error.text, error.option),
+            format!("it is one of {}", error.words),
+        )
     }
 }
 

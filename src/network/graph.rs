@@ -1,15 +1,13 @@
 //! The graph of a network. Why a graph and not a list: what a pass must do is read off who reads whom. A value that
-//! parameters act on and that several nodes read needs the joint Hessian of all its readers; such values are
-//! found here.
+//! parameters act on and that several nodes read needs the joint Hessian of all its readers; which values are live
+//! together is found here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use super::RunError;
-use super::binding::list;
 use crate::expr::Name;
 use crate::language::{Network, NetworkNode};
 
@@ -92,59 +90,79 @@ impl<'a> Dag<'a> {
         live
     }
 
-    /// Refuses what needs Hessians across nodes: live values read twice, and parameters shared by nodes.
-    ///
-    /// # Errors
-    /// With the name of the value or parameter, and its readers.
-    pub(crate) fn check_single_use(&self) -> Result<(), RunError> {
-        for (place, live) in self.live().into_iter().enumerate() {
-            let mut readers: Vec<usize> = self
-                .graph
-                .edges_directed(self.vertices[place], Direction::Outgoing)
-                .filter_map(|edge| match self.graph[edge.target()] {
-                    Vertex::Node(reader) => Some(reader),
-                    Vertex::Data => None,
-                })
-                .collect();
-            readers.sort_unstable();
-            if live && readers.len() > 1 {
-                let name = &self.node(place).name;
-                let readers = list(
-                    readers
-                        .iter()
-                        .map(|reader| format!("`{}`", self.node(*reader).name)),
-                );
-                return Err(RunError::unavailable(
-                    format!(
-                        "`{name}` in the network `{}` is read more than once, by {readers}: this is not supported yet",
-                        self.network.name
-                    ),
-                    format!(
-                        "write all that reads `{name}` as one node, as in `s = tanh({name}) + {name}`, so that it is one module"
-                    ),
-                ));
-            }
-        }
-        self.check_shares()
+    /// The nodes that read each parameter.
+    fn readers(&self, full: &Name) -> usize {
+        let reads = |node: &&NetworkNode| node.parameters.iter().any(|(_, name)| name == full);
+        nodes(self.network).filter(reads).count()
     }
 
-    fn check_shares(&self) -> Result<(), RunError> {
-        let mut owners: BTreeMap<&Name, &Name> = BTreeMap::new();
-        for node in nodes(self.network) {
-            for (_, full) in &node.parameters {
-                if let Some(first) = owners.insert(full, &node.name)
-                    && *first != node.name
-                {
-                    return Err(RunError::unavailable(
-                        format!(
-                            "the parameter `{full}` in the network `{}` is shared by `{first}` and `{}`: this is not supported yet",
-                            self.network.name, node.name
-                        ),
-                        "write the nodes that share it as one node, so that they are one module",
-                    ));
-                }
+    /// How the frontier passes each node.
+    pub(crate) fn crossings(&self) -> Vec<Crossing> {
+        let live = self.live();
+        let mut crossings = vec![Crossing::default(); self.vertices.len()];
+        let mut frontier: BTreeSet<Live> = BTreeSet::from([Live::Node(self.vertices.len() - 1)]);
+        for place in (0..self.vertices.len()).rev() {
+            let node = self.node(place);
+            let is_there = frontier.remove(&Live::Node(place));
+            let inputs = node.module.inputs.iter().zip(self.sources(place));
+            let inputs = inputs.filter_map(|(own, source)| {
+                let source = source.filter(|source| live[*source])?;
+                Some((own.clone(), Live::Node(source)))
+            });
+            let (shared, once): (Vec<_>, Vec<_>) = node
+                .parameters
+                .iter()
+                .partition(|(_, full)| self.readers(full) > 1);
+            let shared = shared.into_iter();
+            let shared = shared.map(|(own, full)| (own.clone(), Live::Parameter(full.clone())));
+            let joint: Vec<(Name, Live)> = inputs.chain(shared).collect();
+            let is_alone = joint.is_empty() || (frontier.is_empty() && joint.len() == 1);
+            if is_there {
+                frontier.extend(joint.iter().map(|(_, live)| live.clone()));
             }
+            let together = if is_alone {
+                Vec::new()
+            } else {
+                frontier.iter().cloned().collect()
+            };
+            crossings[place] = Crossing {
+                joint,
+                once: once.into_iter().map(|(own, _)| own.clone()).collect(),
+                is_alone,
+                together,
+            };
         }
-        Ok(())
+        crossings
     }
+
+    /// The parameters that several nodes read.
+    pub(crate) fn shared(&self) -> Vec<Name> {
+        let parameters = self.network.parameters.iter().map(|p| &p.name);
+        parameters
+            .filter(|name| self.readers(name) > 1)
+            .cloned()
+            .collect()
+    }
+}
+
+/// A value that the loss depends on through what has been passed so far.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Live {
+    /// The value of a node.
+    Node(usize),
+    /// A parameter that several nodes share, until the last of them is passed.
+    Parameter(Name),
+}
+
+/// How the frontier passes a node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Crossing {
+    /// The module's variables that enter the frontier, or are in it already.
+    pub(crate) joint: Vec<(Name, Live)>,
+    /// The module's parameters that no other node reads: their blocks are made here.
+    pub(crate) once: Vec<Name>,
+    /// What is in the frontier after it, where that is several values.
+    pub(crate) together: Vec<Live>,
+    /// True when nothing else is in the frontier before and at most one value after: then its block is all there is.
+    pub(crate) is_alone: bool,
 }

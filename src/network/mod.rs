@@ -3,14 +3,18 @@
 
 mod arrays;
 mod average;
+mod averaged;
 mod batch;
 mod binding;
 mod blocks;
 mod digits;
 mod error;
 mod file;
+mod frontier;
 mod generic;
 mod graph;
+mod machine;
+mod memory;
 mod module;
 mod options;
 mod pass;
@@ -18,13 +22,14 @@ mod plan;
 mod prepare;
 mod run;
 
+pub use crate::hbp::{Batch, Curvature};
 pub use arrays::Items;
 pub use digits::{DIGITS, DigitsRun, ParameterSummary, digits_items, run_digits};
 pub use error::RunError;
 pub use file::{Target, check_arrays, not_finite, plan_file, run_file, target};
 pub(crate) use generic::generic;
 pub use module::run_module;
-pub use options::{Batch, Curvature, Precision, RunOptions, Vectorisation};
+pub use options::{Precision, RunOptions, Vectorisation};
 pub use pass::Preparation;
 pub use plan::{plan_module, plan_network};
 pub use run::{NetworkRun, run_network};

@@ -8,11 +8,12 @@ use super::arrays::{
 use super::binding::Binding;
 use super::blocks::{from_row_major, value_array, write_block};
 use super::error::Faults;
-use super::pass::{Derived, Upstream, concrete, derived};
+use super::pass::{self, Derived, Mode, Upstream, concrete, derived};
 use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
 use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
+use crate::hbp::Batch;
 use crate::kernel::{Program, compile_within};
 
 /// Runs a module: its output, and for every input and parameter `v` the gradient `grad.v` and the block `hess.v`.
@@ -42,12 +43,24 @@ pub(crate) fn program(
     sizes: &Sizes,
     options: &RunOptions,
 ) -> Result<Program, RunError> {
-    let wrt: Vec<Name> = module.variables().cloned().collect();
+    let all: Vec<Name> = module.variables().cloned().collect();
+    let wanted = pass::Wanted {
+        gradients: all.clone(),
+        blocks: all,
+        joint: Vec::new(),
+    };
+    // Of one sample every mean is itself.
+    let mode = Mode {
+        upstream: Upstream::Given,
+        curvature: options.curvature,
+        batch: Batch::Exact,
+    };
     let Derived {
         graph,
         output,
         backward,
-    } = derived(module, &wrt, Upstream::Given, &options.rewriter)?;
+        combine: _,
+    } = derived(module, &wanted, mode, &options.rewriter)?;
     let mut outputs = vec![(module.output.0.to_string(), output)];
     outputs.extend(backward);
     Ok(compile_within(&graph, &outputs, sizes, options.limit)?)

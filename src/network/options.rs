@@ -1,41 +1,11 @@
 //! What can be chosen of a run. Why all the modes are named already: a word of the contract is understood even where
 //! this version must refuse it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::RunError;
 use crate::expr::Sizes;
+use crate::hbp::{Batch, Curvature};
 use crate::kernel::MEMORY_LIMIT;
 use crate::rewrite::Rewriter;
-
-/// What becomes of the second-order term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Curvature {
-    /// It is kept.
-    #[default]
-    Hessian,
-    /// It is dropped.
-    GaussNewton,
-    /// Its eigenvalues become their absolute values.
-    PositiveAbs,
-    /// Its negative eigenvalues become zero.
-    PositiveClip,
-    /// It is dropped, and the loss Hessian replaced by its expectation under the model.
-    Fisher,
-}
-
-/// What becomes of the sample mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Batch {
-    /// Every sample has its own message.
-    #[default]
-    Exact,
-    /// Children hand down the mean of the Hessian (Eq. 6).
-    AverageHessian,
-    /// The Jacobians are replaced by their mean, too (Eq. 7).
-    AverageJacobian,
-}
 
 /// How a matrix becomes a vector in the rows and columns of its block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,64 +25,6 @@ pub enum Precision {
     Double,
     /// 32 bits.
     Single,
-}
-
-const CURVATURES: [(Curvature, &str); 5] = [
-    (Curvature::Hessian, "hessian"),
-    (Curvature::GaussNewton, "ggn"),
-    (Curvature::PositiveAbs, "pch-abs"),
-    (Curvature::PositiveClip, "pch-clip"),
-    (Curvature::Fisher, "fisher"),
-];
-
-const BATCHES: [(Batch, &str); 3] = [
-    (Batch::Exact, "exact"),
-    (Batch::AverageHessian, "average-hessian"),
-    (Batch::AverageJacobian, "average-jacobian"),
-];
-
-fn word<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
-    table
-        .iter()
-        .find(|(known, _)| *known == value)
-        .map_or("", |(_, word)| *word)
-}
-
-fn read<T: Copy>(table: &[(T, &'static str)], option: &str, text: &str) -> Result<T, RunError> {
-    let found = table.iter().find(|(_, word)| *word == text);
-    found.map(|(value, _)| *value).ok_or_else(|| {
-        let words: Vec<&str> = table.iter().map(|(_, word)| *word).collect();
-        RunError::input(
-            format!("`{text}` is no value of {option}"),
-            format!("it is one of {}", words.join(", ")),
-        )
-    })
-}
-
-impl fmt::Display for Curvature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(word(&CURVATURES, *self))
-    }
-}
-
-impl FromStr for Curvature {
-    type Err = RunError;
-    fn from_str(text: &str) -> Result<Self, RunError> {
-        read(&CURVATURES, "--curvature", text)
-    }
-}
-
-impl fmt::Display for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(word(&BATCHES, *self))
-    }
-}
-
-impl FromStr for Batch {
-    type Err = RunError;
-    fn from_str(text: &str) -> Result<Self, RunError> {
-        read(&BATCHES, "--batch", text)
-    }
 }
 
 /// How a file is run.
@@ -161,19 +73,16 @@ impl RunOptions {
     /// Refuses the modes that this version does not have.
     ///
     /// # Errors
-    /// For every curvature but the Hessian, and every batch mode but the exact one.
+    /// For the Fisher matrix.
     pub fn check_modes(&self) -> Result<(), RunError> {
-        let refused = |option: String| {
-            Err(RunError::unavailable(
-                format!("{option} is not available in this version"),
-                "this version computes `--curvature hessian --batch exact`, which is the default",
-            ))
-        };
-        if self.curvature != Curvature::Hessian {
-            return refused(format!("--curvature {}", self.curvature));
-        }
-        if self.batch != Batch::Exact {
-            return refused(format!("--batch {}", self.batch));
+        if self.curvature == Curvature::Fisher {
+            return Err(RunError::unavailable(
+                format!(
+                    "--curvature {} is not available in this version",
+                    self.curvature
+                ),
+                "for square loss and cross-entropy `--curvature ggn` is the same matrix",
+            ));
         }
         Ok(())
     }

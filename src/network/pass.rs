@@ -7,9 +7,12 @@ use std::time::Duration;
 use super::RunError;
 use super::error::definition;
 use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes, written_function};
-use crate::hbp::{Request, derive, unfold};
+use crate::hbp::{
+    Batch, Curvature, Equations, Request, UnfoldError, approximate, cross_residual, derive,
+    take_means, unfold,
+};
 use crate::kernel::{Program, compile_within};
-use crate::rewrite::{Report, Rewriter, Style};
+use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// What is computed for one module, as expressions that kernels can be made of.
 #[derive(Clone, Debug)]
@@ -17,8 +20,10 @@ pub(crate) struct Derived {
     pub(crate) graph: Graph,
     /// The output's value.
     pub(crate) output: Id,
-    /// `grad.v` and `hess.v` for every variable asked for.
+    /// For each sample: `grad.v`, and `hess.v` or the values to be averaged, for every variable asked for.
     pub(crate) backward: Vec<(String, Id)>,
+    /// `hess.v` in terms of the means; empty where every sample has its own.
+    pub(crate) combine: Vec<(String, Id)>,
 }
 
 /// What arrives at the output.
@@ -30,37 +35,125 @@ pub(crate) enum Upstream {
     Loss,
 }
 
-/// Derives what a module sends back to `wrt`.
+/// What is derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mode {
+    pub(crate) upstream: Upstream,
+    pub(crate) curvature: Curvature,
+    pub(crate) batch: Batch,
+}
+
+/// Which of a module's variables are asked for what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// All that something is asked of: their gradients.
+    pub(crate) gradients: Vec<Name>,
+    /// Those whose block is made of ℋz alone.
+    pub(crate) blocks: Vec<Name>,
+    /// Those that stay in a frontier with others: their Jacobians, and the second-order terms between them.
+    pub(crate) joint: Vec<Name>,
+}
+
+/// Expressions by name.
+type Named = Vec<(String, Id)>;
+
+/// `jac|u` and `resid|u|v` for what stays in a frontier, u not after v.
+fn joint(
+    equations: &Equations,
+    wanted: &Wanted,
+    mode: Mode,
+    rewriter: &Rewriter,
+) -> Result<(Equations, Named), RunError> {
+    let mut equations = equations.clone();
+    let mut named = Vec::new();
+    let has_residual = mode.upstream == Upstream::Loss || mode.curvature.of_module() != Some("ggn");
+    for (place, u) in wanted.joint.iter().enumerate() {
+        let own = equations.equations.iter().find(|e| e.variable == *u);
+        let Some((jacobian, residual)) = own.map(|e| (e.jacobian, e.residual)) else {
+            continue;
+        };
+        if mode.upstream == Upstream::Given {
+            named.push((format!("jac|{u}"), jacobian));
+        }
+        if !has_residual {
+            continue;
+        }
+        named.push((format!("resid|{u}|{u}"), residual));
+        for v in &wanted.joint[place + 1..] {
+            let cross = cross_residual(&mut equations.module, u, v, rewriter);
+            let cross = cross.map_err(UnfoldError::from)?;
+            named.push((format!("resid|{u}|{v}"), cross));
+        }
+    }
+    Ok((equations, named))
+}
+
+/// Derives what a module sends back.
 pub(crate) fn derived(
     module: &Module,
-    wrt: &[Name],
-    upstream: Upstream,
+    wanted: &Wanted,
+    mode: Mode,
     rewriter: &Rewriter,
 ) -> Result<Derived, RunError> {
     concrete(module)?;
     let request = Request {
-        wrt: Some(wrt.to_vec()),
+        wrt: Some(wanted.gradients.clone()),
         style: Style::Hadamard,
     };
     let mut report = Report::default();
     let equations = derive(module, &request, rewriter, &mut report)?;
-    let mut roots = vec![equations.module.output.1];
-    let mut names = Vec::new();
+    let Mode {
+        upstream,
+        curvature,
+        batch,
+    } = mode;
+    let joint = joint(&equations, wanted, mode, rewriter)?;
+    let mut equations = approximate(joint.0, curvature, batch, request.style, rewriter)?;
+    let joint = joint.1;
+    let hessian = equations.output_hessian();
+    let (mut backward, mut blocks) = (joint, Vec::new());
     for equation in &equations.equations {
-        roots.extend(match (&equation.loss, upstream) {
-            (Some(loss), Upstream::Loss) => [loss.gradient, loss.hessian],
-            _ => [equation.gradient, equation.hessian],
-        });
+        let (gradient, block) = match (&equation.loss, upstream) {
+            (Some(loss), Upstream::Loss) => (loss.gradient, loss.hessian),
+            _ => (equation.gradient, equation.hessian),
+        };
         let v = &equation.variable;
-        names.extend([format!("grad.{v}"), format!("hess.{v}")]);
+        backward.push((format!("grad.{v}"), gradient));
+        if !wanted.blocks.contains(v) {
+            continue;
+        }
+        let block = (format!("hess.{v}"), block);
+        if batch.is_average() {
+            blocks.push(block);
+        } else {
+            backward.push(block);
+        }
     }
-    let mut graph = equations.module.graph;
+    let output = equations.module.output.1;
+    let mut graph = std::mem::take(&mut equations.module.graph);
+    let mut combine = Vec::new();
+    if let Some(hessian) = hessian {
+        let roots: Vec<Id> = blocks.iter().map(|(_, id)| *id).collect();
+        let means = take_means(&mut graph, &roots, hessian).map_err(RewriteError::from);
+        let means = means.map_err(UnfoldError::from)?;
+        let samples = means.samples.into_iter();
+        backward.extend(samples.map(|(name, id)| (name.to_string(), id)));
+        let names = blocks.into_iter().map(|(name, _)| name);
+        combine.extend(names.zip(means.roots));
+    }
+    let named = backward.iter().chain(&combine);
+    let roots: Vec<Id> = std::iter::once(output)
+        .chain(named.map(|(_, id)| *id))
+        .collect();
     let unfolded = unfold(&mut graph, &roots, rewriter)?;
-    let (output, backward) = (unfolded[0], names.into_iter().zip(unfolded[1..].to_vec()));
+    for ((_, id), new) in backward.iter_mut().chain(&mut combine).zip(&unfolded[1..]) {
+        *id = *new;
+    }
     Ok(Derived {
-        backward: backward.collect(),
         graph,
-        output,
+        output: unfolded[0],
+        backward,
+        combine,
     })
 }
 
@@ -100,8 +193,11 @@ pub(crate) fn concrete(module: &Module) -> Result<(), RunError> {
 pub(crate) struct Pass {
     /// The output alone.
     pub(crate) forward: Program,
-    /// Gradients and Hessians. For the loss the output, too, since nothing has to be waited for.
+    /// Gradients, and Hessians or what they are averaged from. For the loss the output, too, since nothing has to be
+    /// waited for.
     pub(crate) backward: Program,
+    /// Hessians from the means.
+    pub(crate) combine: Option<Program>,
 }
 
 /// The name of the output in programs.
@@ -132,5 +228,8 @@ pub(crate) fn compiled(
     Ok(Pass {
         forward: compile(&[output])?,
         backward: compile(&backward)?,
+        combine: (!derived.combine.is_empty())
+            .then(|| compile(&derived.combine))
+            .transpose()?,
     })
 }

@@ -30,7 +30,7 @@ pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunE
 /// The kernels of a network, one section for every distinct module.
 ///
 /// # Errors
-/// As [`plan_module`], and when the network is not defined, reads a value twice or shares parameters.
+/// As [`plan_module`], and when the network is not defined.
 pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<String, RunError> {
     options.check_modes()?;
     let Definition {
@@ -98,6 +98,13 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
             "\n{} of {names}, {direction}\n{}",
             first.module, pass.backward
         );
+        if let Some(combine) = &pass.combine {
+            let _ = writeln!(
+                text,
+                "\n{} of {names}, once for all samples\n{combine}",
+                first.module
+            );
+        }
     }
 }
 

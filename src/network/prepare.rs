@@ -7,8 +7,10 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use super::generic::generic;
-use super::graph::{Dag, nodes};
-use super::pass::{Derived, Pass, Preparation, Upstream, compiled, concrete, derived};
+use super::graph::{Crossing, Dag, nodes};
+use super::pass::{
+    Derived, Mode, Pass, Preparation, Upstream, Wanted, compiled, concrete, derived,
+};
 use super::{RunError, RunOptions};
 use crate::expr::{FunctionDefinition, Id, Module, Name, Op, Sizes};
 use crate::language::{File, Network};
@@ -32,7 +34,6 @@ pub(crate) fn define(
     for node in nodes(&network) {
         concrete(&node.module).map_err(|error| error.within(&format!("`{}`", node.name)))?;
     }
-    Dag::new(&network).check_single_use()?;
     Ok(Definition {
         network,
         dimensions,
@@ -113,12 +114,16 @@ pub(crate) struct Stage {
     pub(crate) parents: Vec<Parent>,
     /// Every place where the value is read: the node and the input of its module.
     pub(crate) readers: Vec<(usize, Name)>,
+    /// How the frontier passes it.
+    pub(crate) crossing: Crossing,
     /// True when parameters act on its value.
     pub(crate) live: bool,
     /// What arrives at its output.
     pub(crate) upstream: Upstream,
     /// The module's name.
     pub(crate) module: Name,
+    /// The name of the module's output.
+    pub(crate) output: Name,
 }
 
 impl Stage {
@@ -147,7 +152,7 @@ pub(crate) fn prepare(
     options: &RunOptions,
 ) -> Result<Prepared, RunError> {
     let dag = Dag::new(network);
-    let live = dag.live();
+    let (live, crossings) = (dag.live(), dag.crossings());
     let last = network.nodes.len();
     let mut prepared = Prepared {
         passes: Vec::new(),
@@ -185,18 +190,20 @@ pub(crate) fn prepare(
                     .push((place, input.clone()));
             }
         }
-        let wrt: Vec<Name> = parents
-            .iter()
-            .map(|parent| parent.input.clone())
-            .chain(module.parameters.iter().cloned())
-            .collect();
+        let crossing = crossings[place].clone();
+        let wanted = wanted(module, &parents, &crossing);
         let upstream = if place == last {
             Upstream::Loss
         } else {
             Upstream::Given
         };
+        let mode = Mode {
+            upstream,
+            curvature: options.curvature,
+            batch: options.batch,
+        };
         let pass = workshop
-            .pass(module, &wrt, upstream, &mut prepared)
+            .pass(module, &wanted, mode, &mut prepared)
             .map_err(|error| error.within(&format!("`{}`", node.name)))?;
         let inputs = module.inputs.iter().zip(&node.arguments).zip(&sources);
         let data = inputs.filter(|(_, source)| source.is_none());
@@ -208,12 +215,31 @@ pub(crate) fn prepare(
             parameters: node.parameters.clone(),
             parents,
             readers: Vec::new(),
+            crossing,
             live: live[place],
             upstream,
             module: module.name.clone(),
+            output: module.output.0.clone(),
         });
     }
     Ok(prepared)
+}
+
+/// What is asked of a node's module.
+fn wanted(module: &Module, parents: &[Parent], crossing: &Crossing) -> Wanted {
+    let inputs = parents.iter().map(|parent| parent.input.clone());
+    let joint = crossing.joint.iter().map(|(own, _)| own.clone());
+    let (mut blocks, mut together) = (crossing.once.clone(), Vec::new());
+    if crossing.is_alone {
+        blocks.extend(joint);
+    } else {
+        together.extend(joint);
+    }
+    Wanted {
+        gradients: inputs.chain(module.parameters.iter().cloned()).collect(),
+        blocks,
+        joint: together,
+    }
 }
 
 /// What is derived and compiled so far.
@@ -231,8 +257,8 @@ impl Workshop<'_> {
     fn pass(
         &mut self,
         module: &Module,
-        wrt: &[Name],
-        upstream: Upstream,
+        wanted: &Wanted,
+        mode: Mode,
         prepared: &mut Prepared,
     ) -> Result<usize, RunError> {
         let named = generic(module);
@@ -243,7 +269,7 @@ impl Workshop<'_> {
         sizes.extend(numbers.into_iter().flatten().map(|(n, s)| (n.clone(), *s)));
         let used = module.dimensions();
         sizes.retain(|name, _| used.contains(name));
-        let content = content(module, wrt, upstream);
+        let content = content(module, wanted, mode);
         let key = (content.clone(), sizes);
         if let Some(place) = self.compiled.get(&key) {
             return Ok(*place);
@@ -252,12 +278,12 @@ impl Workshop<'_> {
         let derived = match self.derived.entry(content) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
-                free.insert(derived(module, wrt, upstream, &self.options.rewriter)?)
+                free.insert(derived(module, wanted, mode, &self.options.rewriter)?)
             }
         };
         prepared.time.derive += start.elapsed();
         let start = Instant::now();
-        let pass = compiled(derived, upstream, &key.1, self.options.limit)?;
+        let pass = compiled(derived, mode.upstream, &key.1, self.options.limit)?;
         prepared.time.compile += start.elapsed();
         prepared.derivations = self.derived.len();
         prepared.passes.push(pass);
@@ -267,9 +293,9 @@ impl Workshop<'_> {
 }
 
 /// A module's content as text, node by node: equal texts mean equal equations.
-fn content(module: &Module, wrt: &[Name], upstream: Upstream) -> String {
+fn content(module: &Module, wanted: &Wanted, mode: Mode) -> String {
     let graph = &module.graph;
-    let mut text = format!("{upstream:?} {wrt:?} {}\n", module.output.0);
+    let mut text = format!("{mode:?} {wanted:?} {}\n", module.output.0);
     let mut functions: BTreeSet<&Name> = BTreeSet::new();
     let mut roots = vec![module.output.1];
     while let Some(root) = roots.pop() {

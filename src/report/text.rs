@@ -5,12 +5,12 @@ use std::fmt::Write;
 use super::Setting;
 use super::json::structure;
 use super::naming::{
-    Body, TooLong, defined, defined_names, forward_locals, functions, loss_quantities, names,
-    quantities, shape, written,
+    Body, TooLong, defined, defined_names, forward_locals, functions, locals, loss_quantities,
+    names, quantities, shape, written,
 };
 use super::steps::steps as write_steps;
 use crate::expr::{Facts, Id, Module, Name};
-use crate::hbp::{Equation, Equations};
+use crate::hbp::{Equation, Equations, GivenUp};
 
 /// Writes the forward map, the conventions, and for every variable its `let`s and equations; with `steps`, how
 /// they were derived.
@@ -130,6 +130,7 @@ fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
         &equation.lets,
         &quantities(module, equation),
     )?);
+    out.push_str(&given_up(module, &equation.given_up)?);
     if let Some(loss) = &equation.loss {
         let z = &module.output.0;
         let form = structure(loss.structure);
@@ -142,6 +143,25 @@ fn variable(module: &Module, equation: &Equation) -> Result<String, TooLong> {
             &loss.lets,
             &loss_quantities(equation, loss),
         )?);
+        out.push_str(&given_up(module, &loss.given_up)?);
+    }
+    Ok(out)
+}
+
+/// The equalities that were given up, one approximation after the other.
+fn given_up(module: &Module, all: &[GivenUp]) -> Result<String, TooLong> {
+    let (graph, names) = (&module.graph, locals(module));
+    let mut out = String::new();
+    for one in all {
+        let _ = writeln!(
+            out,
+            "    given up: {} [{}] {}\n        {}\n      ~ {}",
+            one.name,
+            one.cites,
+            one.words,
+            written(graph, one.before, &names, &one.name)?,
+            written(graph, one.after, &names, &one.name)?
+        );
     }
     Ok(out)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use egg::{ENodeOrVar, PatternAst, Var};
 
+use super::approximation::Approximation;
 use super::condition::Condition;
 use super::enode::ENode;
 use super::notation::{self, Token};
@@ -40,6 +41,8 @@ pub struct Rule {
 pub struct RuleBook {
     /// The rules.
     pub rules: Vec<Rule>,
+    /// The approximations, which are none.
+    pub approximations: Vec<Approximation>,
 }
 
 /// Why a rule book cannot be read.
@@ -80,6 +83,10 @@ const EMBEDDED: &[(&str, &str)] = &[
         include_str!("../../rules/06_nonlinear.rules"),
     ),
     ("07_batch", include_str!("../../rules/07_batch.rules")),
+    (
+        "08_approximation",
+        include_str!("../../rules/08_approximation.rules"),
+    ),
 ];
 
 /// The variable that stands for the other terms when a rule on two terms works inside a longer sum.
@@ -100,22 +107,34 @@ impl RuleBook {
     /// When a rule is malformed, has an unknown operation or condition, an unbound variable on its right side
     /// or a name that stands twice.
     pub fn parse(chapters: &[(&str, &str)]) -> Result<Self, BookError> {
-        let mut rules: Vec<Rule> = Vec::new();
+        let mut book = Self {
+            rules: Vec::new(),
+            approximations: Vec::new(),
+        };
         let mut names = BTreeSet::new();
         for (chapter, text) in chapters {
-            for rule in parse_chapter(chapter, text)? {
+            for entry in parse_chapter(chapter, text)? {
+                let rule = entry.rule();
                 if !names.insert(rule.name.clone()) {
                     return Err(BookError {
                         file: format!("{chapter}.rules"),
                         line: rule.line,
                         message: format!("the name `{}` stands twice", rule.name),
-                        help: "rename one of the two rules".into(),
+                        help: "rename one of the two".into(),
                     });
                 }
-                rules.push(rule);
+                match entry {
+                    Entry::Rule(rule) => book.rules.push(*rule),
+                    Entry::Approximation(approximation) => book.approximations.push(*approximation),
+                }
             }
         }
-        Ok(Self { rules })
+        Ok(book)
+    }
+
+    /// The approximation with this name.
+    pub fn approximation(&self, name: &str) -> Option<&Approximation> {
+        self.approximations.iter().find(|a| a.stated.name == name)
     }
 
     /// The rule with this name.
@@ -124,7 +143,22 @@ impl RuleBook {
     }
 }
 
-fn parse_chapter(chapter: &str, text: &str) -> Result<Vec<Rule>, BookError> {
+/// What a chapter holds.
+enum Entry {
+    Rule(Box<Rule>),
+    Approximation(Box<Approximation>),
+}
+
+impl Entry {
+    fn rule(&self) -> &Rule {
+        match self {
+            Self::Rule(rule) => rule,
+            Self::Approximation(approximation) => &approximation.stated,
+        }
+    }
+}
+
+fn parse_chapter(chapter: &str, text: &str) -> Result<Vec<Entry>, BookError> {
     let fail = |line: usize, message: String, help: &str| BookError {
         file: format!("{chapter}.rules"),
         line,
@@ -147,33 +181,55 @@ fn parse_chapter(chapter: &str, text: &str) -> Result<Vec<Rule>, BookError> {
             words.clear();
             continue;
         }
-        let Some(name) = trimmed.strip_prefix("rule ") else {
+        let rule = trimmed.strip_prefix("rule ");
+        let Some(name) = rule.or_else(|| trimmed.strip_prefix("approximation ")) else {
             return Err(fail(
                 i + 1,
                 format!("`{trimmed}` is no rule"),
-                "a rule starts with `rule NAME`",
+                "a rule starts with `rule NAME`, an approximation with `approximation NAME`",
             ));
         };
         let mut body = Vec::new();
         while let Some((j, next)) = lines.peek() {
-            if next.trim().is_empty() || next.starts_with("rule ") {
+            let starts = ["rule ", "approximation "];
+            if next.trim().is_empty() || starts.iter().any(|s| next.starts_with(s)) {
                 break;
             }
             body.push((*j + 1, next.trim()));
             lines.next();
         }
-        rules.push(parse_rule(chapter, name.trim(), i + 1, &words, &body)?);
+        let name = name.trim();
+        rules.push(if rule.is_some() {
+            Entry::Rule(Box::new(parse_rule(
+                chapter,
+                name,
+                i + 1,
+                &words,
+                &body,
+                false,
+            )?))
+        } else {
+            Entry::Approximation(Box::new(Approximation::parse(
+                chapter,
+                name,
+                i + 1,
+                &words,
+                &body,
+            )?))
+        });
         words.clear();
     }
     Ok(rules)
 }
 
-fn parse_rule(
+/// Reads the lines below `rule NAME`. What is applied by name may start from a bare variable.
+pub(super) fn parse_rule(
     chapter: &str,
     name: &str,
     line: usize,
     words: &str,
     body: &[(usize, &str)],
+    by_name: bool,
 ) -> Result<Rule, BookError> {
     let fail = |line: usize, message: String, help: &str| BookError {
         file: format!("{chapter}.rules"),
@@ -234,6 +290,9 @@ fn parse_rule(
             .map_err(|message| fail(line, message, "operations are listed in rules/README.md"))
     };
     let (lhs, rhs) = (side(left)?, side(right)?);
+    if !by_name {
+        can_start(&lhs).map_err(|(message, help)| fail(line, message, help))?;
+    }
     sides_agree(&lhs, &rhs, both_ways, &conditions)
         .map_err(|(message, help)| fail(line, message, help))?;
     if phases.is_empty() {
@@ -264,7 +323,6 @@ fn sides_agree(
     both_ways: bool,
     conditions: &[Condition],
 ) -> Result<(), Fault> {
-    can_start(lhs)?;
     let (bound, result) = (variables(lhs), variables(rhs));
     if let Some(v) = result.difference(&bound).next() {
         return Err((

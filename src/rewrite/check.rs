@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 use egg::PatternAst;
 
+use super::approximation::Approximation;
 use super::book::{Rule, RuleBook};
 use super::enode::ENode;
 use instance::{Verdict, judge};
@@ -51,7 +52,26 @@ const TRIES: u64 = 120;
 /// # Ok::<(), hbp::rewrite::BookError>(())
 /// ```
 pub fn check_book(book: &RuleBook) -> Vec<RuleCheck> {
-    book.rules.iter().map(check_rule).collect()
+    let rules = book.rules.iter().map(check_rule);
+    rules
+        .chain(book.approximations.iter().map(check_approximation))
+        .collect()
+}
+
+/// Verifies an approximation: it holds where it claims to be exact, and it does not hold everywhere.
+pub fn check_approximation(approximation: &Approximation) -> RuleCheck {
+    let Approximation { stated, exact, .. } = approximation;
+    let mut check = check_rule(exact);
+    if check.failure.is_none() {
+        check.failure = match check_direction(stated, &stated.lhs, &stated.rhs) {
+            Err(_) => None,
+            Ok(0) => Some("vacuous: no shapes and values fit its left side".into()),
+            Ok(_) => {
+                Some("its sides are always equal: it gives nothing up, so it is a rule".into())
+            }
+        };
+    }
+    check
 }
 
 /// Verifies one rule: every direction it is used in needs instances, and all of them must agree.

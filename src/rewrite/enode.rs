@@ -1,10 +1,10 @@
 //! The e-graph's language: the expression graph's operations on e-classes. Why a bridge of its own: `expr`
 //! knows no egg, and rules, phases and proofs need nothing but this.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use egg::Language;
+use egg::{ENodeOrVar, Language, PatternAst, Var};
 use smallvec::SmallVec;
 
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
@@ -154,4 +154,24 @@ pub(crate) fn build(
         }
     }
     graph.node(op.clone(), &children)
+}
+
+/// Writes a pattern into a graph with its variables replaced.
+pub(crate) fn instantiate(
+    graph: &mut Graph,
+    pattern: &PatternAst<ENode>,
+    ids: &BTreeMap<Var, Id>,
+) -> Result<Id, ShapeError> {
+    let mut nodes: Vec<Id> = Vec::with_capacity(pattern.len());
+    for node in pattern {
+        let id = match node {
+            ENodeOrVar::Var(v) => ids[v],
+            ENodeOrVar::ENode(node) => {
+                let children = node.children.iter().map(|c| nodes[usize::from(*c)]);
+                build(graph, &node.op, &children.collect::<Vec<_>>(), &[])?
+            }
+        };
+        nodes.push(id);
+    }
+    Ok(nodes[nodes.len() - 1])
 }

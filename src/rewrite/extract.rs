@@ -280,7 +280,9 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         Op::Diag => (all + 6, Form::Diag),
         Op::Apply => (all + 2, Form::Atom),
         Op::Sum | Op::Mean | Op::Trace => (all + 6, Form::Atom),
-        Op::Inverse | Op::Eye | Op::Expectation => (all + 5, Form::Atom),
+        // What does not depend on the sample reads better outside.
+        Op::Expectation => (all + all / 2 + 5, Form::Atom),
+        Op::Inverse | Op::Eye => (all + 5, Form::Atom),
         Op::Norm2 | Op::Determinant | Op::LogDeterminant | Op::LogSumExp | Op::Softmax => {
             (all + 8, Form::Atom)
         }

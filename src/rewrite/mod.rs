@@ -3,6 +3,7 @@
 //! This floor knows no curvature modes and no text of the user's; approximations never enter an e-graph.
 
 mod analysis;
+mod approximation;
 mod book;
 mod check;
 mod condition;
@@ -17,8 +18,9 @@ mod proof;
 mod simplify;
 mod symmetric;
 
+pub use approximation::Approximation;
 pub use book::{BookError, Rule, RuleBook};
-pub use check::{RuleCheck, check_book, check_rule};
+pub use check::{RuleCheck, check_approximation, check_book, check_rule};
 pub use extract::Style;
 pub(crate) use normalise::{normalise, normalise_flat};
 pub use phase::{Phase, PhaseReport};

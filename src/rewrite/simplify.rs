@@ -20,6 +20,7 @@ pub struct Rewriter {
     differentiate: Arc<Rules>,
     simplify: Arc<Rules>,
     table: Arc<Rules>,
+    average: Arc<Rules>,
 }
 
 /// Why an expression could not be rewritten.
@@ -38,6 +39,12 @@ pub enum RewriteError {
     TooManyVariables {
         /// How many there are.
         count: usize,
+    },
+    /// An approximation that the book lacks, or whose left side does not fit where it is to be applied.
+    #[error("the rule book has no approximation `{name}` that fits")]
+    NoApproximation {
+        /// Its name.
+        name: String,
     },
     /// A rule produced something ill shaped.
     #[error("a rule is unsound: {0}")]
@@ -78,12 +85,14 @@ impl Rewriter {
     /// Compiles a rule book.
     pub fn new(book: RuleBook) -> Self {
         let rules = |phases: &[Phase]| Arc::new(Rules::of(&book, phases));
-        let (differentiate, simplify, table) = (
+        let (differentiate, simplify, table, average) = (
             rules(&[Phase::Differentiate]),
             rules(&[Phase::Simplify]),
             rules(&[Phase::Table]),
+            rules(&[Phase::Simplify, Phase::Batch]),
         );
         Self {
+            average,
             book: Arc::new(book),
             differentiate,
             simplify,
@@ -156,9 +165,39 @@ impl Rewriter {
         style: Style,
         report: &mut Report,
     ) -> Result<Vec<Id>, RewriteError> {
+        self.shorten(graph, roots, locals, Phase::Simplify, style, report)
+    }
+
+    /// The same with the rules of the sample mean: what does not depend on the sample leaves it.
+    ///
+    /// # Errors
+    /// When the graph has too many variables.
+    pub fn average(
+        &self,
+        graph: &mut Graph,
+        roots: &[Id],
+        locals: &[(Name, Id)],
+        style: Style,
+        report: &mut Report,
+    ) -> Result<Vec<Id>, RewriteError> {
+        self.shorten(graph, roots, locals, Phase::Batch, style, report)
+    }
+
+    fn shorten(
+        &self,
+        graph: &mut Graph,
+        roots: &[Id],
+        locals: &[(Name, Id)],
+        phase: Phase,
+        style: Style,
+        report: &mut Report,
+    ) -> Result<Vec<Id>, RewriteError> {
         let job = Job {
-            rules: &self.simplify,
-            phase: Phase::Simplify,
+            rules: match phase {
+                Phase::Batch => &self.average,
+                _ => &self.simplify,
+            },
+            phase,
             taste: Taste {
                 style,
                 values: false,

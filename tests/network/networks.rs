@@ -120,11 +120,11 @@ fn sizes_may_come_from_the_data() {
 
 /// A random network as text, and the same as one module.
 #[derive(Clone, Debug)]
-struct Chain {
-    text: String,
-    module: String,
-    inputs: (usize, usize),
-    distribution: bool,
+pub(crate) struct Chain {
+    pub(crate) text: String,
+    pub(crate) module: String,
+    pub(crate) inputs: (usize, usize),
+    pub(crate) distribution: bool,
 }
 
 const ELEMENTWISE: [&str; 16] = [
@@ -155,7 +155,7 @@ const LOSSES: [&str; 5] = [
 ];
 
 impl Chain {
-    fn random(rng: &mut impl Rng, depth: usize) -> Self {
+    pub(crate) fn random(rng: &mut impl Rng, depth: usize) -> Self {
         let width = rng.random_range(1..=5);
         let (mut body, mut value, mut last) = (String::new(), "x".to_owned(), width);
         for level in 0..depth {
@@ -203,7 +203,7 @@ impl Chain {
     }
 
     /// Random arrays for the network.
-    fn items(&self, file: &File, samples: usize, seed: u64) -> Items {
+    pub(crate) fn items(&self, file: &File, samples: usize, seed: u64) -> Items {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normal = |shape: &[usize]| {
             let n = shape.iter().product();

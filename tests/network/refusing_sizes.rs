@@ -85,56 +85,23 @@ fn abstract_functions() {
 
 #[test]
 fn modes_of_other_versions() {
-    for text in ["ggn", "pch-abs", "pch-clip", "fisher"] {
-        let options = RunOptions {
-            curvature: text.parse().unwrap(),
-            ..RunOptions::default()
-        };
-        says(
-            &refused(NET, &net(), &options),
-            &["--curvature", text, "not available in this version"],
-            "default",
-        );
-    }
-    for text in ["average-hessian", "average-jacobian"] {
-        let options = RunOptions {
-            batch: text.parse().unwrap(),
-            ..RunOptions::default()
-        };
-        says(
-            &refused(AFFINE, &affine(), &options),
-            &["--batch", text, "not available in this version"],
-            "default",
-        );
-    }
+    let options = RunOptions {
+        curvature: Curvature::Fisher,
+        ..RunOptions::default()
+    };
     says(
-        &"newton".parse::<Curvature>().unwrap_err(),
-        &["`newton`", "--curvature"],
-        "pch-abs",
+        &refused(NET, &net(), &options),
+        &["--curvature", "fisher", "not available in this version"],
+        "ggn",
     );
-    says(
-        &"all".parse::<Batch>().unwrap_err(),
-        &["`all`", "--batch"],
-        "average-jacobian",
-    );
-}
-
-#[test]
-fn values_read_twice_and_shared_parameters() {
-    let twice = "network net { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n a = tanh(h)\n s = add(a, h)\n loss square_loss(s, y) }";
-    check(
-        twice,
-        &net(),
-        &["`h`", "`a`, `s`", "not supported yet"],
-        "one node",
-    );
-    let shared = "network net { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n k = linear[2](h; W = h.W)\n loss square_loss(k, y) }";
-    check(
-        shared,
-        &net(),
-        &["`h.W`", "`h`", "`k`", "not supported yet"],
-        "one node",
-    );
+    let error = "newton".parse::<Curvature>().unwrap_err().to_string();
+    for part in ["`newton`", "--curvature", "pch-abs"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = "all".parse::<Batch>().unwrap_err().to_string();
+    for part in ["`all`", "--batch", "average-jacobian"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

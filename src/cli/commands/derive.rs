@@ -1,14 +1,16 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::{exact_only, now_only, options};
+use super::{now_only, options};
 use crate::cli::Exit;
-use crate::cli::arguments::Derive;
+use crate::cli::arguments::{Approximation, Derive};
 use crate::cli::choices::{Form, Format, Vectorisation, word};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
-use crate::hbp::{DeriveError, Equations, Request, derive, row_major};
+use crate::hbp::{
+    Batch, Curvature, DeriveError, Equations, Request, approximate, derive, row_major,
+};
 use crate::language::File;
 use crate::network::RunError;
 use crate::report::{self, Setting, TooLong};
@@ -16,7 +18,6 @@ use crate::rewrite::{Report, Rewriter, Style};
 
 /// Derives and prints.
 pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failure> {
-    exact_only(&arguments.approximation)?;
     now_only(&arguments.later)?;
     if arguments.format == Format::Html {
         return Err(Failure::unavailable("--format html"));
@@ -34,9 +35,20 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
             .map(|names| names.iter().map(|n| n.as_str().into()).collect()),
         style,
     };
+    let Approximation { curvature, batch } = arguments.approximation;
+    let (curvature, batch) = (curvature.into(), batch.into());
+    if curvature == Curvature::Fisher {
+        return Err(Failure::unavailable("--curvature fisher"));
+    }
+    if arguments.vec == Vectorisation::Row && batch != Batch::Exact {
+        return Err(Failure::unavailable(
+            "`--vec row` with averages over samples",
+        ));
+    }
     let mut all = Vec::new();
     for module in &modules {
         let mut derived = equations(module, &request, &rewriter, arguments.steps, output);
+        derived = derived.and_then(|exact| approximate(exact, curvature, batch, style, &rewriter));
         if arguments.vec == Vectorisation::Row {
             derived = derived.and_then(|columns| row_major(columns, style, &rewriter));
         }

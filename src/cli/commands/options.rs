@@ -1,7 +1,7 @@
 //! What `run` and `plan` have in common.
 
 use crate::cli::arguments::{Approximation, NetworkChoice, Source};
-use crate::cli::choices::{Dtype, Vectorisation, word};
+use crate::cli::choices::{Dtype, Vectorisation};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
@@ -17,9 +17,7 @@ pub(super) fn options(
     dims: &[(String, usize)],
     rewriter: Rewriter,
 ) -> Result<RunOptions, Failure> {
-    let bad = |e: RunError| Failure::bad_input(e.message(), e.help());
-    let curvature = word(&approximation.curvature).parse().map_err(bad)?;
-    let batch = word(&approximation.batch).parse().map_err(bad)?;
+    let (curvature, batch) = (approximation.curvature.into(), approximation.batch.into());
     let mut sizes = Sizes::new();
     for (name, size) in dims {
         if let Some(first) = sizes.insert(name.as_str().into(), *size) {

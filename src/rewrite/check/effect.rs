@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use super::super::analysis::{Egraph, Knowledge};
 use super::super::book::{Rule, RuleBook};
+use super::super::enode::instantiate;
 use super::super::enode::{ENode, Term, nest};
 use super::super::phase::{Rules, saturate};
 use super::candidate::{build_all, conditions_hold};
-use super::instance::write_out;
 use super::search::Search;
 use crate::expr::{Graph, Id, Op};
 
@@ -27,6 +27,7 @@ enum Effect {
 fn effects(rule: &Rule) -> Vec<Effect> {
     let book = RuleBook {
         rules: vec![rule.clone()],
+        approximations: Vec::new(),
     };
     let rules = Rules::of(&book, &rule.phases);
     let mut search = Search::new(rule, &rule.lhs);
@@ -37,11 +38,11 @@ fn effects(rule: &Rule) -> Vec<Effect> {
         };
         let mut graph = Graph::default();
         let ids = build_all(&mut graph, &assignment).unwrap();
-        let left = write_out(&mut graph, &rule.lhs, &ids).unwrap();
+        let left = instantiate(&mut graph, &rule.lhs, &ids).unwrap();
         if !conditions_hold(&rule.conditions, &graph, Some(left), &ids) {
             continue;
         }
-        let right = write_out(&mut graph, &rule.rhs, &ids).unwrap();
+        let right = instantiate(&mut graph, &rule.rhs, &ids).unwrap();
         let mut egraph = Egraph::new(Knowledge::new(&graph, &[]));
         let left = egraph.add_expr(&as_matched(&graph, left));
         let right = egraph.add_expr(&as_matched(&graph, right));

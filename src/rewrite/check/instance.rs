@@ -1,16 +1,13 @@
 //! One instance of a rule: both sides written out and compared on random data.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use egg::{ENodeOrVar, PatternAst, Var};
+use egg::PatternAst;
 
 use super::super::book::Rule;
-use super::super::enode::{ENode, build};
+use super::super::enode::{ENode, instantiate};
 use super::candidate::{Assignment, build_all, conditions_hold};
-use crate::expr::{
-    Draw, EvaluateError, Graph, Id, Matrix, ShapeError, Sizes, evaluate, random_environment,
-};
+use crate::expr::{Draw, EvaluateError, Graph, Id, Matrix, Sizes, evaluate, random_environment};
 
 /// What one instance says of a rule.
 pub(super) enum Verdict {
@@ -50,7 +47,7 @@ pub(super) fn judge(
     let Ok(ids) = build_all(&mut graph, assignment) else {
         return Verdict::Skip;
     };
-    let Ok(left) = write_out(&mut graph, from, &ids) else {
+    let Ok(left) = instantiate(&mut graph, from, &ids) else {
         return Verdict::Skip;
     };
     let Some(shape) = graph[left].sort.shape() else {
@@ -60,7 +57,7 @@ pub(super) fn judge(
         return Verdict::Skip;
     }
     let fails = |why: String| Verdict::Fails(format!("with {}: {why}", describe(assignment)));
-    let right = match write_out(&mut graph, to, &ids) {
+    let right = match instantiate(&mut graph, to, &ids) {
         Ok(right) => right,
         Err(e) => return fails(format!("the result is ill shaped: {e}")),
     };
@@ -73,30 +70,6 @@ pub(super) fn judge(
         return Verdict::Skip;
     }
     compare(&graph, left, right).unwrap_or_else(fails)
-}
-
-/// Writes a pattern with its variables replaced.
-pub(super) fn write_out(
-    graph: &mut Graph,
-    pattern: &PatternAst<ENode>,
-    ids: &BTreeMap<Var, Id>,
-) -> Result<Id, ShapeError> {
-    let mut nodes: Vec<Id> = Vec::with_capacity(pattern.len());
-    for node in pattern {
-        let id = match node {
-            ENodeOrVar::Var(v) => ids[v],
-            ENodeOrVar::ENode(node) => {
-                let children: Vec<Id> = node
-                    .children
-                    .iter()
-                    .map(|c| nodes[usize::from(*c)])
-                    .collect();
-                build(graph, &node.op, &children, &[])?
-            }
-        };
-        nodes.push(id);
-    }
-    Ok(nodes[nodes.len() - 1])
 }
 
 fn is_large(graph: &Graph, roots: &[Id]) -> bool {

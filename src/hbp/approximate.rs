@@ -1,0 +1,175 @@
+//! Approximations of finished equations. Why after the derivation: they are no equalities, so each is applied once, by its
+//! name in the rule book, to the exact expression, and the result is simplified in a graph of its own.
+
+use super::derive::DeriveError;
+use super::naming::name_common_parts;
+use super::structure::structure_of;
+use super::{Batch, Curvature, Equations};
+use crate::expr::{Graph, Id, Name, Op};
+use crate::rewrite::{Approximation, Report, RewriteError, Rewriter, Style};
+
+/// An equality that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The approximation in the rule book.
+    pub name: String,
+    /// Where it comes from.
+    pub cites: String,
+    /// What it says, in words.
+    pub words: String,
+    /// The expression before.
+    pub before: Id,
+    /// The expression after, which is another value.
+    pub after: Id,
+}
+
+/// The equations of a module under a curvature and a batch mode: `hessian` is what is sent to the parent, or kept for a
+/// parameter. With averages, `E` is the mean over the samples.
+///
+/// # Errors
+/// When the rule book lacks an approximation, or a module has too many variables.
+pub fn approximate(
+    mut equations: Equations,
+    curvature: Curvature,
+    batch: Batch,
+    style: Style,
+    rewriter: &Rewriter,
+) -> Result<Equations, DeriveError> {
+    if (curvature, batch) == (Curvature::Hessian, Batch::Exact) {
+        return Ok(equations);
+    }
+    let upstream = equations.output_hessian();
+    let module = &mut equations.module;
+    let name = module.name.clone();
+    for equation in &mut equations.equations {
+        let fail = |source: RewriteError| DeriveError::Rewrite {
+            module: name.clone(),
+            variable: Some(equation.variable.clone()),
+            place: String::new(),
+            source,
+        };
+        let mut press = Press {
+            graph: &mut module.graph,
+            locals: &module.locals,
+            style,
+            rewriter,
+            given_up: Vec::new(),
+        };
+        if let Some(upstream) = upstream {
+            let carried = (press.graph)
+                .node(Op::Congruence, &[equation.jacobian, upstream])
+                .map_err(|e| fail(e.into()))?;
+            let carried = press.carried(carried, batch).map_err(fail)?;
+            let residual = press
+                .residual(equation.residual, curvature.of_module(), batch)
+                .map_err(fail)?;
+            equation.hessian = press.sum(carried, residual, batch).map_err(fail)?;
+        }
+        equation.given_up = press.given_up;
+        if let Some(loss) = &mut equation.loss {
+            let mut press = Press {
+                graph: &mut module.graph,
+                locals: &module.locals,
+                style,
+                rewriter,
+                given_up: Vec::new(),
+            };
+            let hessian = press
+                .residual(loss.hessian, curvature.of_loss(), batch)
+                .map_err(fail)?;
+            loss.hessian = press.simple(hessian, batch).map_err(fail)?;
+            loss.given_up = press.given_up;
+        }
+        equation.lets = name_common_parts(module, equation.hessian, None);
+        equation.structure = structure_of(&module.graph, equation.hessian);
+        if let Some(loss) = &mut equation.loss {
+            loss.lets = name_common_parts(module, loss.hessian, None);
+            loss.structure = structure_of(&module.graph, loss.hessian);
+        }
+    }
+    Ok(equations)
+}
+
+/// Applies approximations and keeps account of them.
+struct Press<'a> {
+    graph: &'a mut Graph,
+    locals: &'a [(Name, Id)],
+    style: Style,
+    rewriter: &'a Rewriter,
+    given_up: Vec<GivenUp>,
+}
+
+impl Press<'_> {
+    /// The congruence `J'ℋzJ`, or what stands for its mean.
+    fn carried(&mut self, congruence: Id, batch: Batch) -> Result<Id, RewriteError> {
+        if batch == Batch::Exact {
+            return Ok(congruence);
+        }
+        let mut value = self.graph.node(Op::Expectation, &[congruence])?;
+        for name in batch.of_congruence() {
+            value = self.apply(name, value, batch)?;
+        }
+        Ok(value)
+    }
+
+    /// The second-order term, or its mean, treated as the curvature asks.
+    fn residual(
+        &mut self,
+        residual: Id,
+        treatment: Option<&str>,
+        batch: Batch,
+    ) -> Result<Id, RewriteError> {
+        let value = match batch {
+            Batch::Exact => residual,
+            _ => self.graph.node(Op::Expectation, &[residual])?,
+        };
+        match treatment {
+            Some(name) => self.apply(name, value, batch),
+            None => Ok(value),
+        }
+    }
+
+    /// Applies an approximation by its name. It is accounted for where the value changes.
+    fn apply(&mut self, name: &str, value: Id, batch: Batch) -> Result<Id, RewriteError> {
+        let missing = || RewriteError::NoApproximation { name: name.into() };
+        let approximation: &Approximation =
+            (self.rewriter.book().approximation(name)).ok_or_else(missing)?;
+        let (stated, after) = (
+            &approximation.stated,
+            approximation
+                .apply(self.graph, value)?
+                .ok_or_else(missing)?,
+        );
+        let before = self.simple(value, batch)?;
+        let simple = self.simple(after, batch)?;
+        if before != simple {
+            self.given_up.push(GivenUp {
+                name: stated.name.clone(),
+                cites: stated.cites.clone(),
+                words: stated.words.clone(),
+                before,
+                after: simple,
+            });
+        }
+        Ok(after)
+    }
+
+    fn sum(&mut self, carried: Id, residual: Id, batch: Batch) -> Result<Id, RewriteError> {
+        let sum = self.graph.node(Op::Add, &[carried, residual])?;
+        self.simple(sum, batch)
+    }
+
+    fn simple(&mut self, value: Id, batch: Batch) -> Result<Id, RewriteError> {
+        let (graph, locals, style) = (&mut *self.graph, self.locals, self.style);
+        let report = &mut Report::default();
+        let simple = match batch {
+            Batch::Exact => self
+                .rewriter
+                .simplify(graph, &[value], locals, style, report),
+            _ => self
+                .rewriter
+                .average(graph, &[value], locals, style, report),
+        };
+        Ok(simple?[0])
+    }
+}

@@ -1,0 +1,139 @@
+//! Curvature and batch modes: which approximations are made. Why two lists: what becomes of the second-order term and what
+//! becomes of the samples are chosen apart, and every scheme of the literature is a pair.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What becomes of the second-order term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Curvature {
+    /// It is kept.
+    #[default]
+    Hessian,
+    /// It is dropped.
+    GaussNewton,
+    /// Its eigenvalues become their absolute values.
+    PositiveAbs,
+    /// Its negative eigenvalues become zero.
+    PositiveClip,
+    /// It is dropped, and the loss Hessian replaced by its expectation under the model.
+    Fisher,
+}
+
+/// What becomes of the sample mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Batch {
+    /// Every sample has its own message.
+    #[default]
+    Exact,
+    /// Children hand down the mean of the Hessian (Eq. 6).
+    AverageHessian,
+    /// The Jacobians are replaced by their mean, too (Eq. 7).
+    AverageJacobian,
+}
+
+impl Curvature {
+    /// All of them, with their words on the command line.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Hessian, "hessian"),
+        (Self::GaussNewton, "ggn"),
+        (Self::PositiveAbs, "pch-abs"),
+        (Self::PositiveClip, "pch-clip"),
+        (Self::Fisher, "fisher"),
+    ];
+
+    /// The approximation of the rule book that a module's second-order term undergoes.
+    pub fn of_module(self) -> Option<&'static str> {
+        match self {
+            Self::Hessian => None,
+            Self::GaussNewton | Self::Fisher => Some("ggn"),
+            Self::PositiveAbs => Some("pch-abs"),
+            Self::PositiveClip => Some("pch-clip"),
+        }
+    }
+
+    /// The approximation that the loss Hessian undergoes: positive curvature treats it like a residual.
+    pub fn of_loss(self) -> Option<&'static str> {
+        match self {
+            Self::PositiveAbs | Self::PositiveClip => self.of_module(),
+            Self::Hessian | Self::GaussNewton | Self::Fisher => None,
+        }
+    }
+}
+
+impl Batch {
+    /// All of them, with their words on the command line.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::Exact, "exact"),
+        (Self::AverageHessian, "average-hessian"),
+        (Self::AverageJacobian, "average-jacobian"),
+    ];
+
+    /// The approximations of the rule book that the mean of a congruence undergoes, in order.
+    pub fn of_congruence(self) -> &'static [&'static str] {
+        match self {
+            Self::Exact => &[],
+            Self::AverageHessian => &["average-hessian"],
+            Self::AverageJacobian => &["average-hessian", "average-jacobian"],
+        }
+    }
+}
+
+/// A word that names no mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no value of {option}; it is one of {words}")]
+pub struct UnknownMode {
+    /// The word.
+    pub text: String,
+    /// The option it stands for.
+    pub option: &'static str,
+    /// The words that there are.
+    pub words: String,
+}
+
+fn read<T: Copy>(
+    all: &[(T, &'static str)],
+    option: &'static str,
+    text: &str,
+) -> Result<T, UnknownMode> {
+    let found = all.iter().find(|(_, word)| *word == text);
+    found.map(|(value, _)| *value).ok_or_else(|| UnknownMode {
+        text: text.to_owned(),
+        option,
+        words: (all.iter().map(|(_, word)| *word))
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+fn word<T: PartialEq>(all: &[(T, &'static str)], value: &T) -> &'static str {
+    all.iter()
+        .find(|(known, _)| known == value)
+        .map_or("", |(_, word)| *word)
+}
+
+impl fmt::Display for Curvature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(&Self::ALL, self))
+    }
+}
+
+impl FromStr for Curvature {
+    type Err = UnknownMode;
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        read(&Self::ALL, "--curvature", text)
+    }
+}
+
+impl fmt::Display for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(&Self::ALL, self))
+    }
+}
+
+impl FromStr for Batch {
+    type Err = UnknownMode;
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        read(&Self::ALL, "--batch", text)
+    }
+}

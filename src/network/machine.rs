@@ -1,0 +1,352 @@
+//! The buffers of a run, and how messages travel. Why sample by sample: in the exact mode every sample has its own ℋz, and
+//! only parameter blocks are averaged, last of all.
+
+use std::collections::BTreeMap;
+
+use nalgebra::DMatrix;
+
+use super::arrays::Items;
+use super::average::Mean;
+use super::batch::Data;
+use super::blocks::{value_array, write_block};
+use super::frontier::{self, Frontier, Pairs, Step, treated};
+use super::graph::{Dag, Live, nodes};
+use super::module::concrete_shape;
+use super::pass::{OUTPUT, Upstream};
+use super::prepare::{Parent, Prepared, Stage};
+use super::{RunError, RunOptions};
+use crate::backend::{Element, ExecuteError, Executor, Inputs, OutputBlock, Outputs};
+use crate::expr::{Name, Shape};
+use crate::hbp::{Batch, Curvature};
+use crate::language::Network;
+
+/// The buffers of a run and the sums over the samples so far.
+pub(super) struct Machine<'p, T: Element> {
+    pub(super) stages: &'p [Stage],
+    /// One for every distinct module.
+    pub(super) executors: Vec<Executors<'p, T>>,
+    /// The arrays of each node.
+    pub(super) inputs: Vec<Inputs<T>>,
+    pub(super) loss: f64,
+    gradients: BTreeMap<Name, DMatrix<T>>,
+    pub(super) blocks: BTreeMap<Name, Mean<T>>,
+    /// The parameters that several nodes read.
+    shared: Vec<Name>,
+    curvature: Curvature,
+    pub(super) batch: Batch,
+}
+
+/// What a node hands across the frontier.
+#[derive(Debug, Default)]
+pub(super) struct Crossed<T: Element> {
+    /// The block of the one value that it is computed from.
+    pub(super) block: Option<(Live, DMatrix<T>)>,
+    /// Of several, the Jacobians and second-order terms.
+    pub(super) step: Step<T>,
+}
+
+/// Adds a gradient to those that have arrived at a node.
+pub(super) fn add_message<T: Element>(inputs: &mut Inputs<T>, parent: &Parent, value: DMatrix<T>) {
+    let name: Name = format!("grad({})", parent.output).into();
+    match inputs.get_mut(&name) {
+        Some(sum) => *sum += value,
+        None => {
+            inputs.insert(name, value);
+        }
+    }
+}
+
+/// The programs of one module, ready to run.
+pub(super) struct Executors<'p, T: Element> {
+    forward: Executor<'p, T>,
+    pub(super) backward: Executor<'p, T>,
+    pub(super) combine: Option<Executor<'p, T>>,
+}
+
+impl<'p, T: Element> Machine<'p, T> {
+    pub(super) fn new(
+        network: &Network,
+        prepared: &'p Prepared,
+        data: &Data<T>,
+        options: &RunOptions,
+    ) -> Self {
+        let executors = prepared.passes.iter();
+        let executors = executors.map(|pass| Executors {
+            forward: Executor::new(&pass.forward),
+            backward: Executor::new(&pass.backward),
+            combine: pass.combine.as_ref().map(Executor::new),
+        });
+        let inputs = nodes(network).map(|node| {
+            let mut inputs = Inputs::new();
+            for (own, full) in &node.parameters {
+                if let Some((_, value)) = data.parameters.iter().find(|(name, _)| name == full) {
+                    inputs.insert(own.clone(), value.clone());
+                }
+            }
+            inputs
+        });
+        let names = network.parameters.iter().map(|p| p.name.clone());
+        Self {
+            stages: &prepared.stages,
+            executors: executors.collect(),
+            inputs: inputs.collect(),
+            loss: 0.0,
+            gradients: BTreeMap::new(),
+            blocks: names.map(|name| (name, Mean::new(options.limit))).collect(),
+            shared: Dag::new(network).shared(),
+            curvature: options.curvature,
+            batch: options.batch,
+        }
+    }
+
+    /// The passes for one sample.
+    pub(super) fn sample(&mut self, sample: usize, data: &Data<T>) -> Result<(), RunError> {
+        self.load(sample, data);
+        self.forward()?;
+        self.backward()
+    }
+
+    /// Lays a sample's data out for the nodes that read them.
+    pub(super) fn load(&mut self, sample: usize, data: &Data<T>) {
+        for (stage, inputs) in self.stages.iter().zip(&mut self.inputs) {
+            for (input, value) in &stage.data {
+                let values = data.values.iter().find(|(name, _)| name == value);
+                if let Some(value) = values.and_then(|(_, values)| values.get(sample)) {
+                    inputs.insert(input.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    pub(super) fn forward(&mut self) -> Result<(), RunError> {
+        // The loss is computed by its backward pass.
+        let before = self.stages.len().saturating_sub(1);
+        for (place, stage) in self.stages[..before].iter().enumerate() {
+            let executor = &mut self.executors[stage.pass].forward;
+            let outputs = executor
+                .run(&self.inputs[place])
+                .map(|()| executor.outputs())
+                .map_err(|error| stage.failed(error))?;
+            let value = dense(outputs.get(OUTPUT))?;
+            for (reader, input) in &stage.readers {
+                self.inputs[*reader].insert(input.clone(), value.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self) -> Result<(), RunError> {
+        let stages = self.stages;
+        let last = stages.len().saturating_sub(1);
+        let mut frontier = Frontier::of_loss(last);
+        self.forget();
+        for (place, stage) in stages.iter().enumerate().rev() {
+            if !stage.runs_backward() {
+                continue;
+            }
+            self.receive(place, &frontier);
+            let mut crossed = Crossed::default();
+            for (name, block) in self.run_backward(place)?.0 {
+                if let Some(variable) = name.strip_prefix("grad.") {
+                    self.send_gradient(stage, variable, &block)?;
+                } else {
+                    self.take(stage, &name, block, &mut crossed)?;
+                }
+            }
+            self.cross(place, &mut frontier, crossed, None);
+        }
+        self.keep_shared(&frontier)
+    }
+
+    /// Drops the messages of the sample before.
+    pub(super) fn forget(&mut self) {
+        for inputs in &mut self.inputs {
+            inputs.retain(|name, _| !name.starts_with("grad("));
+        }
+    }
+
+    /// Lays out what arrives at a node: its block of the frontier, and for the loss δ = 1.
+    pub(super) fn receive(&mut self, place: usize, frontier: &Frontier<T>) {
+        let stage = &self.stages[place];
+        let node = Live::Node(place);
+        let inputs = &mut self.inputs[place];
+        if stage.upstream == Upstream::Loss {
+            let name = format!("grad({})", stage.output);
+            inputs.insert(name.into(), DMatrix::from_element(1, 1, T::one()));
+        }
+        let gradient: Name = format!("grad({})", stage.output).into();
+        let size = inputs.get(&gradient).map_or(1, DMatrix::len);
+        let block = frontier.block(&node, &node);
+        let block = block.unwrap_or_else(|| DMatrix::zeros(size, size));
+        inputs.insert(format!("hess({})", stage.output).into(), block);
+    }
+
+    /// Runs a node backwards.
+    pub(super) fn run_backward(&mut self, place: usize) -> Result<Outputs<T>, RunError> {
+        let stage = &self.stages[place];
+        let executor = &mut self.executors[stage.pass].backward;
+        executor
+            .run(&self.inputs[place])
+            .map(|()| executor.outputs())
+            .map_err(|error| stage.failed(error))
+    }
+
+    /// Hands a gradient to the parent node, or adds it to the parameter's sum.
+    fn send_gradient(
+        &mut self,
+        stage: &Stage,
+        variable: &str,
+        block: &OutputBlock<T>,
+    ) -> Result<(), RunError> {
+        if let Some((_, full)) = stage.parameters.iter().find(|(own, _)| &**own == variable) {
+            return self.add_gradient(full, block);
+        }
+        if let Some(parent) = stage.parents.iter().find(|p| &*p.input == variable) {
+            add_message(&mut self.inputs[parent.node], parent, dense(Some(block))?);
+        }
+        Ok(())
+    }
+
+    /// Takes one of a node's results other than a gradient: the loss, a parameter's block, or what crosses the frontier.
+    pub(super) fn take(
+        &mut self,
+        stage: &Stage,
+        name: &str,
+        block: OutputBlock<T>,
+        crossed: &mut Crossed<T>,
+    ) -> Result<(), RunError> {
+        let crossing = &stage.crossing;
+        let live = |own: &str| {
+            let found = crossing.joint.iter().find(|(name, _)| &**name == own);
+            found.map(|(_, live)| live.clone())
+        };
+        if name == OUTPUT {
+            self.loss += dense(Some(&block))?[(0, 0)].double();
+        } else if let Some(variable) = name.strip_prefix("hess.") {
+            if crossing.once.iter().any(|own| &**own == variable) {
+                let full = stage.parameters.iter().find(|(own, _)| &**own == variable);
+                let mean = full.and_then(|(_, full)| self.blocks.get_mut(full));
+                return mean.map_or(Ok(()), |mean| mean.add(block));
+            }
+            if let Some(live) = live(variable) {
+                crossed.block = Some((live, dense(Some(&block))?));
+            }
+        } else if let Some(variable) = name.strip_prefix("jac|") {
+            if let Some(live) = live(variable) {
+                crossed.step.add_jacobian(&live, dense(Some(&block))?);
+            }
+        } else if let Some(pair) = name.strip_prefix("resid|")
+            && let Some((u, v)) = pair.split_once('|')
+            && let (Some(live_u), Some(live_v)) = (live(u), live(v))
+        {
+            let block = dense(Some(&block))?;
+            crossed.step.add_residual(&live_u, &live_v, u == v, &block);
+        }
+        Ok(())
+    }
+
+    /// Moves the frontier across a node. `carried`: the mean of `J'ℋzJ`, where it is not that of the Jacobians given.
+    pub(super) fn cross(
+        &mut self,
+        place: usize,
+        frontier: &mut Frontier<T>,
+        crossed: Crossed<T>,
+        carried: Option<Pairs<T>>,
+    ) {
+        let stage = &self.stages[place];
+        let node = Live::Node(place);
+        let Crossed { block, mut step } = crossed;
+        if stage.crossing.is_alone {
+            frontier.replace(&node, block);
+            return;
+        }
+        step.carried = match carried {
+            Some(carried) => carried,
+            None => match frontier.block(&node, &node) {
+                Some(hessian) => frontier::carried(&step.jacobians, &hessian),
+                None => Pairs::new(),
+            },
+        };
+        step.residual = treated(std::mem::take(&mut step.residual), self.curvature);
+        // What has no Jacobian, as at the loss, is reached by its second-order terms alone.
+        for ((live, _), block) in &step.residual {
+            let is_known = step.jacobians.iter().any(|(known, _)| known == live);
+            if !is_known {
+                step.jacobians
+                    .push((live.clone(), DMatrix::zeros(1, block.nrows())));
+            }
+        }
+        frontier.advance(&node, &step);
+    }
+
+    /// Takes the blocks of shared parameters out of the last frontier.
+    pub(super) fn keep_shared(&mut self, frontier: &Frontier<T>) -> Result<(), RunError> {
+        for name in &self.shared {
+            let live = Live::Parameter(name.clone());
+            let size = self.gradients.get(name).map_or(0, DMatrix::len);
+            let block = frontier.block(&live, &live);
+            let block = block.unwrap_or_else(|| DMatrix::zeros(size, size));
+            if let Some(mean) = self.blocks.get_mut(name) {
+                mean.add(OutputBlock::Dense(block))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_gradient(
+        &mut self,
+        parameter: &Name,
+        gradient: &OutputBlock<T>,
+    ) -> Result<(), RunError> {
+        let gradient = dense(Some(gradient))?;
+        match self.gradients.get_mut(parameter) {
+            Some(sum) => *sum += gradient,
+            None => {
+                self.gradients.insert(parameter.clone(), gradient);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn results(
+        mut self,
+        network: &Network,
+        data: &Data<T>,
+        options: &RunOptions,
+    ) -> Result<Items, RunError> {
+        let samples = data.samples as f64;
+        let loss = DMatrix::from_element(1, 1, T::number(self.loss / samples));
+        let mut items = Items::new();
+        items.insert("loss".into(), value_array(&loss, &Shape::scalar()).into());
+        for parameter in &network.parameters {
+            let name = &parameter.name;
+            let shape = concrete_shape(&parameter.shape, &data.sizes)?;
+            if let Some(sum) = self.gradients.remove(name) {
+                let mean = sum * (T::one() / T::number(samples));
+                let array = value_array(&mean, &parameter.shape);
+                items.insert(format!("grad.{name}"), array.into());
+            }
+            if let Some(block) = self.blocks.remove(name).and_then(Mean::finish) {
+                write_block(&format!("hess.{name}"), block, shape, options, &mut items)?;
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// A value or message with all its entries: the programs take dense arrays.
+pub(super) fn dense<T: Element>(block: Option<&OutputBlock<T>>) -> Result<DMatrix<T>, RunError> {
+    let Some(block) = block else {
+        return Err(RunError::input(
+            "a pass has no output",
+            "report this as a defect",
+        ));
+    };
+    Ok(block.to_dense(crate::kernel::MEMORY_LIMIT)?)
+}
+
+impl Stage {
+    pub(super) fn failed(&self, error: ExecuteError) -> RunError {
+        RunError::from(error).within(&format!("`{}`", self.name))
+    }
+}

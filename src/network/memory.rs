@@ -1,0 +1,86 @@
+//! What would not fit, refused before any work. Why first: a size is known long before it is too late.
+
+use super::batch::Data;
+use super::binding::list;
+use super::graph::{Dag, Live, nodes};
+use super::module::concrete_shape;
+use super::{RunError, RunOptions};
+use crate::backend::Element;
+use crate::expr::Shape;
+use crate::language::{Network, NetworkNode};
+
+/// Refuses blocks that would not fit, before any work. A mean over samples has all its entries in general.
+pub(super) fn check_memory<T: Element>(
+    network: &Network,
+    data: &Data<T>,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    if (data.samples == 1 || options.batch.is_average()) && !options.dense {
+        return Ok(());
+    }
+    let mut total = 0u64;
+    for parameter in &network.parameters {
+        let (rows, cols) = concrete_shape(&parameter.shape, &data.sizes)?;
+        let size = (rows as u64).saturating_mul(cols as u64);
+        let bytes = size.saturating_mul(size).saturating_mul(T::BYTES);
+        total = total.saturating_add(bytes);
+        if bytes > options.limit || total > options.limit {
+            let limit = options.limit;
+            return Err(RunError::limit(
+                format!(
+                    "the block of `{}` is a {size} × {size} matrix of {bytes} bytes; with the blocks before it that is above the memory limit of {limit} bytes",
+                    parameter.name
+                ),
+                "use a smaller width; a single sample without `--dense` keeps its blocks in factors",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses frontiers whose Hessian would not fit.
+pub(super) fn check_frontiers<T: Element>(
+    network: &Network,
+    data: &Data<T>,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    let all: Vec<&NetworkNode> = nodes(network).collect();
+    let size = |live: &Live| -> Result<u64, RunError> {
+        let shape = match live {
+            Live::Node(place) => {
+                let module = &all[*place].module;
+                module.graph.shape(module.output.1)
+            }
+            Live::Parameter(name) => {
+                let found = network.parameters.iter().find(|p| p.name == *name);
+                found.map_or_else(Shape::scalar, |p| p.shape.clone())
+            }
+        };
+        let (rows, cols) = concrete_shape(&shape, &data.sizes)?;
+        Ok((rows as u64).saturating_mul(cols as u64))
+    };
+    let name = |live: &Live| match live {
+        Live::Node(place) => format!("`{}`", all[*place].name),
+        Live::Parameter(name) => format!("`{name}`"),
+    };
+    let crossings = Dag::new(network).crossings();
+    for (node, crossing) in all.iter().zip(&crossings).rev() {
+        let mut entries = 0u64;
+        for live in &crossing.together {
+            entries = entries.saturating_add(size(live)?);
+        }
+        let bytes = entries.saturating_mul(entries).saturating_mul(T::BYTES);
+        if bytes > options.limit {
+            return Err(RunError::limit(
+                format!(
+                    "below the node `{}` the values {} are live together: their Hessian is a {entries} × {entries} matrix of {bytes} bytes, above the memory limit of {} bytes",
+                    node.name,
+                    list(crossing.together.iter().map(name)),
+                    options.limit
+                ),
+                "use smaller widths, share fewer parameters, or write the nodes between as one module",
+            ));
+        }
+    }
+    Ok(())
+}
