@@ -7,6 +7,8 @@
     reason = "a helper of tests fails as a test does, and is short"
 )]
 
+#[path = "hbp/approximations.rs"]
+mod approximations;
 #[path = "hbp/cases.rs"]
 mod cases;
 #[path = "hbp/random.rs"]

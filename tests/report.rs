@@ -147,6 +147,8 @@ fn equations() -> Equations {
     Equations {
         module,
         definitions,
+        curvature: hbp::hbp::Curvature::default(),
+        batch: hbp::hbp::Batch::default(),
         equations: vec![equation],
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::choices::{Batch, Curvature, Dtype, Form, Format, Vectorisation};
+use super::choices::{Batch, Curvature, Dtype, Form, Format, Scheme, Vectorisation};
 
 const TOUR: &str = "\
 Examples:
@@ -282,12 +282,15 @@ pub(super) struct NetworkChoice {
 /// What becomes of the second-order term and of the sample mean.
 #[derive(Args, Debug)]
 pub(super) struct Approximation {
-    /// What becomes of the second-order term.
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) curvature: Curvature,
-    /// What becomes of the sample mean.
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) batch: Batch,
+    /// What becomes of the second-order term [default: hessian].
+    #[arg(long, value_enum)]
+    pub(super) curvature: Option<Curvature>,
+    /// What becomes of the sample mean [default: exact].
+    #[arg(long, value_enum)]
+    pub(super) batch: Option<Batch>,
+    /// Both at once, by the name of the literature.
+    #[arg(long, value_enum)]
+    pub(super) scheme: Option<Scheme>,
 }
 
 #[derive(Args, Debug)]
@@ -300,8 +303,6 @@ pub(super) struct Book {
 /// What the contract names and a later version will have: understood, and refused by name.
 #[derive(Args, Debug)]
 pub(super) struct Later {
-    #[arg(long, value_name = "SCHEME", hide = true)]
-    pub(super) scheme: Option<String>,
     #[arg(long, value_name = "NODES", hide = true)]
     pub(super) compose: Option<String>,
     #[arg(long, value_name = "WHAT", hide = true)]

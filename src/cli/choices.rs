@@ -6,10 +6,9 @@ use clap::ValueEnum;
 use crate::hbp;
 
 /// What becomes of the second-order term.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Curvature {
     /// It is kept.
-    #[default]
     Hessian,
     /// It is dropped.
     Ggn,
@@ -22,15 +21,29 @@ pub(super) enum Curvature {
 }
 
 /// What becomes of the sample mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Batch {
     /// Every sample has its own message.
-    #[default]
     Exact,
     /// Children hand down the mean of the Hessian (Eq. 6).
     AverageHessian,
     /// The Jacobians are replaced by their mean, too (Eq. 7).
     AverageJacobian,
+}
+
+/// The schemes of the literature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Scheme {
+    /// hessian, exact.
+    Hbp,
+    /// ggn, average-hessian (Botev 2017).
+    Kfra,
+    /// pch-abs, or pch-clip where asked for, average-jacobian (Chen 2018).
+    BdaPch,
+    /// Roots (Botev 2017); not available in this version.
+    Kflr,
+    /// Sampled roots (Martens & Grosse 2015); not available in this version.
+    Kfac,
 }
 
 impl From<Curvature> for hbp::Curvature {

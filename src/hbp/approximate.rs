@@ -38,6 +38,7 @@ pub fn approximate(
     if (curvature, batch) == (Curvature::Hessian, Batch::Exact) {
         return Ok(equations);
     }
+    (equations.curvature, equations.batch) = (curvature, batch);
     let upstream = equations.output_hessian();
     let module = &mut equations.module;
     let name = module.name.clone();

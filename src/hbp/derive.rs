@@ -7,7 +7,7 @@ use super::forward::{Map, simpler_map, tidy};
 use super::naming::name_common_parts;
 use super::steps::Steps;
 use super::structure::{detect, structure_of};
-use super::{Equation, Equations, Loss, Structure};
+use super::{Batch, Curvature, Equation, Equations, Loss, Structure};
 use crate::expr::{
     Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, Variable, print_definition,
 };
@@ -99,6 +99,8 @@ pub fn derive(
     Ok(Equations {
         module,
         definitions,
+        curvature: Curvature::default(),
+        batch: Batch::default(),
         equations,
     })
 }

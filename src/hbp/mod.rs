@@ -33,6 +33,10 @@ pub struct Equations {
     pub module: Module,
     /// The locals, then the output, as they were before the forward map was brought into normal form.
     pub definitions: Vec<(Name, Id)>,
+    /// What became of the second-order terms in `hessian`.
+    pub curvature: Curvature,
+    /// What became of the samples in `hessian`.
+    pub batch: Batch,
     /// One entry for every input and parameter asked for, in the module's order.
     pub equations: Vec<Equation>,
 }

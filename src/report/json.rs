@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json as value};
 
 use super::naming::{TooLong, defined, locals, loss_quantities, names, quantities, shape, written};
 use crate::expr::{Dimension, Graph, Id, Module, Name, Names};
-use crate::hbp::{Equation, Equations, Loss, Structure};
+use crate::hbp::{Equation, Equations, GivenUp, Loss, Structure};
 
 /// The equations of one module as JSON.
 ///
@@ -23,6 +23,8 @@ pub fn json(equations: &Equations) -> Result<Value, TooLong> {
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     Ok(value!({
         "module": &*module.name,
+        "curvature": equations.curvature.to_string(),
+        "batch": equations.batch.to_string(),
         "dims": dimensions(&module.graph),
         "locals": definitions,
         "variables": variables,
@@ -83,6 +85,7 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
     }
     object.insert("structure".into(), structure(equation.structure).into());
     object.insert("let".into(), lets(graph, &equation.lets, &names)?);
+    given_up(module, &equation.given_up, &mut object)?;
     if let Some(loss) = &equation.loss {
         object.insert("loss".into(), as_loss(module, equation, loss)?);
     }
@@ -115,5 +118,29 @@ fn as_loss(module: &Module, equation: &Equation, loss: &Loss) -> Result<Value, T
     }
     object.insert("structure".into(), structure(loss.structure).into());
     object.insert("let".into(), lets(graph, &loss.lets, &names)?);
+    given_up(module, &loss.given_up, &mut object)?;
     Ok(Value::Object(object))
+}
+
+/// Which equalities were given up; nothing in exact equations.
+fn given_up(
+    module: &Module,
+    all: &[GivenUp],
+    object: &mut Map<String, Value>,
+) -> Result<(), TooLong> {
+    let (graph, names) = (&module.graph, locals(module));
+    let mut list = Vec::new();
+    for one in all {
+        list.push(value!({
+            "name": one.name,
+            "cites": one.cites,
+            "words": one.words,
+            "before": written(graph, one.before, &names, &one.name)?,
+            "after": written(graph, one.after, &names, &one.name)?,
+        }));
+    }
+    if !list.is_empty() {
+        object.insert("given_up".into(), list.into());
+    }
+    Ok(())
 }

@@ -17,23 +17,15 @@ pub use page::page;
 pub use steps::steps;
 pub use text::text;
 
-/// What every report says of how its equations came about, in the words of the command line.
+/// What every report says of how its equations are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting<'a> {
-    /// What became of the second-order term, as in `hessian` or `ggn`.
-    pub curvature: &'a str,
-    /// What became of the sample mean, as in `exact`.
-    pub batch: &'a str,
     /// What vec stacks: `columns` or `rows`.
     pub stacks: &'a str,
 }
 
 impl Default for Setting<'_> {
     fn default() -> Self {
-        Self {
-            curvature: "hessian",
-            batch: "exact",
-            stacks: "columns",
-        }
+        Self { stacks: "columns" }
     }
 }

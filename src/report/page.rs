@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::Setting;
 use super::latex::{latex, latex_function, latex_name, latex_shape};
 use super::naming::{
-    Body, TooLong, defined_names, forward_locals, functions, names, permit, shape,
+    Body, TooLong, defined_names, forward_locals, functions, locals, names, permit, shape,
 };
 use crate::expr::{Graph, Id, Module, Name, Names};
-use crate::hbp::Equations;
+use crate::hbp::{Equations, GivenUp};
 
 /// Writes the equations for inclusion in a LaTeX document that loads `amsmath` and `amssymb`.
 ///
@@ -20,11 +20,10 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
     let z = latex_name(&module.output.0);
     let value = (equations.definitions.last()).map_or(module.output.1, |(_, id)| *id);
     let mut out = String::new();
-    let Setting {
-        curvature,
-        batch,
-        stacks,
-    } = setting;
+    let Setting { stacks } = setting;
+    let Equations {
+        curvature, batch, ..
+    } = equations;
     let title = module.name.replace('_', r"\_");
     let _ = writeln!(out, "\\subsection*{{Module \\texttt{{{title}}}}}");
     let _ = writeln!(
@@ -70,6 +69,7 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
             (format!(r"\mathcal{{H}}{v}"), equation.hessian),
         ];
         align(&mut out, &block(module, &equation.lets, &quantities)?);
+        out.push_str(&given_up(module, &equation.given_up)?);
         if let Some(loss) = &equation.loss {
             let _ = writeln!(
                 out,
@@ -80,7 +80,27 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
                 (format!(r"\mathcal{{H}}{v}"), loss.hessian),
             ];
             align(&mut out, &block(module, &loss.lets, &quantities)?);
+            out.push_str(&given_up(module, &loss.given_up)?);
         }
+    }
+    Ok(out)
+}
+
+/// The equalities that were given up.
+fn given_up(module: &Module, all: &[GivenUp]) -> Result<String, TooLong> {
+    let (graph, names) = (&module.graph, locals(module));
+    let mut out = String::new();
+    for one in all {
+        permit(graph, one.before, &names, &one.name)?;
+        permit(graph, one.after, &names, &one.name)?;
+        let _ = writeln!(
+            out,
+            "Given up by \\texttt{{{}}} ({}): ${} \\approx {}$.\n",
+            one.name,
+            one.cites,
+            latex(graph, one.before, &names),
+            latex(graph, one.after, &names)
+        );
     }
     Ok(out)
 }

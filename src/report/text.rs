@@ -20,7 +20,7 @@ use crate::hbp::{Equation, Equations, GivenUp};
 pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<String, TooLong> {
     let mut out = forward(equations)?;
     out.push('\n');
-    out.push_str(&conventions(&equations.module, setting));
+    out.push_str(&conventions(equations, setting));
     for equation in &equations.equations {
         out.push('\n');
         out.push_str(&variable(&equations.module, equation)?);
@@ -35,18 +35,22 @@ pub fn text(equations: &Equations, setting: Setting<'_>, steps: bool) -> Result<
 }
 
 /// The conventions, the same in every report.
-pub(crate) fn conventions(module: &Module, setting: Setting<'_>) -> String {
-    let z = &module.output.0;
-    let Setting {
-        curvature,
-        batch,
-        stacks,
-    } = setting;
+pub(crate) fn conventions(equations: &Equations, setting: Setting<'_>) -> String {
+    let z = &equations.module.output.0;
+    let Equations {
+        curvature, batch, ..
+    } = equations;
+    let Setting { stacks } = setting;
+    let approximated = if (*curvature, *batch) == Default::default() {
+        ""
+    } else {
+        "; hess(v) below is what takes its place, E the mean over the samples"
+    };
     format!(
         "conventions: vec stacks {stacks}; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
          grad(v) is δv, of the shape of v; hess(v) is ℋv = D {z}(v)' ℋ{z} D {z}(v) + resid(v), size v × size v;\n\
          resid(v) is the Jacobian of v ↦ D {z}(v)' δ{z} with δ{z} held constant\n\
-         curvature: {curvature}; batch: {batch}\n"
+         curvature: {curvature}; batch: {batch}{approximated}\n"
     )
 }
 

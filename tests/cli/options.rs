@@ -7,7 +7,6 @@ const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = 
 #[test]
 fn options_of_later_versions_are_known_and_refused() {
     let options = [
-        ["--scheme", "kfac"],
         ["--compose", "none"],
         ["--message", "root"],
         ["--threads", "2"],
@@ -72,4 +71,37 @@ fn plans_count_and_name() {
     let plan = hbp(&["plan", "-"], one.as_bytes());
     let part = "1 node, 1 distinct module,";
     assert!(plan.out.contains(part), "{}{}", plan.out, plan.err);
+}
+
+#[test]
+fn a_scheme_is_a_pair_of_modes() {
+    let affine = AFFINE.as_bytes();
+    let derive = |options: &[&str]| hbp(&[&["derive", "-"], options].concat(), affine);
+    let pairs: [(&[&str], &[&str]); 3] = [
+        (&["--scheme", "hbp"], &[]),
+        (
+            &["--scheme", "kfra"],
+            &["--curvature", "ggn", "--batch", "average-hessian"],
+        ),
+        (
+            &["--scheme", "bda-pch", "--curvature", "pch-clip"],
+            &["--curvature", "pch-clip", "--batch", "average-jacobian"],
+        ),
+    ];
+    for (scheme, modes) in pairs {
+        let (first, second) = (derive(scheme), derive(modes));
+        assert_eq!((first.code, second.code), (0, 0), "{}", first.err);
+        assert_eq!(first.out, second.out);
+    }
+    let contradiction = derive(&["--scheme", "kfra", "--curvature", "pch-abs"]);
+    assert_eq!(contradiction.code, 2);
+    let message = "--scheme kfra contradicts --curvature pch-abs";
+    assert!(contradiction.err.contains(message), "{}", contradiction.err);
+    let later = derive(&["--scheme", "kfac"]);
+    assert_eq!((later.code, later.out.as_str()), (2, ""));
+    assert!(
+        later.err.contains("--scheme kfac is not available"),
+        "{}",
+        later.err
+    );
 }

@@ -214,3 +214,52 @@ proptest! {
         }
     }
 }
+
+/// Bodies of an approximation, with the line of the error and what its message says.
+const MALFORMED_APPROXIMATIONS: &[(&str, usize, &str)] = &[
+    (
+        "  (E ?a) ~> ?a\n  cites 2\n",
+        2,
+        "does not say when it is exact",
+    ),
+    (
+        "  (E ?a) ~> ?a\n  exact always\n  cites 2\n",
+        4,
+        "says nothing of when it is exact",
+    ),
+    (
+        "  (E ?a) ~> ?a\n  exact where odd(?a)\n  cites 2\n",
+        4,
+        "`odd` is no condition",
+    ),
+    (
+        "  (E ?a) ~> ?a\n  exact for a = ?a\n  cites 2\n",
+        4,
+        "names no variable",
+    ),
+    (
+        "  (E ?a) ~> ?a\n  exact for ?a = (t\n  cites 2\n",
+        4,
+        "ends early",
+    ),
+    (
+        "  (E ?a) ~> ?b\n  exact where square(?a)\n  cites 2\n",
+        2,
+        "`?b` stands on the right side only",
+    ),
+    (
+        "  (E ?a) ~> ?a\n  exact where square(?a)\n",
+        2,
+        "cites nothing",
+    ),
+];
+
+#[test]
+fn malformed_approximations_are_refused_with_their_place() {
+    for (body, line, message) in MALFORMED_APPROXIMATIONS {
+        let e = refused(&format!("# Words.\napproximation r\n{body}"));
+        assert!(e.message.contains(message), "{body}: {e}");
+        assert_eq!(e.line, *line, "{e}");
+        assert!(!e.help.is_empty());
+    }
+}

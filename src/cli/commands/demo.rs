@@ -53,12 +53,8 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
     let start = Instant::now();
     let equations = equations(&module, &Request::default(), rewriter, false, output)
         .map_err(|e| underivable(Some(&file), &module, e, output))?;
-    let setting = Setting {
-        curvature: "hessian",
-        batch: "exact",
-        ..Setting::default()
-    };
-    let page = report::text(&equations, setting, false).map_err(|e| super::derive::too_long(&e))?;
+    let page = report::text(&equations, Setting::default(), false)
+        .map_err(|e| super::derive::too_long(&e))?;
     output.text(&page)?;
     cost(output, start)?;
 

@@ -1,9 +1,9 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::{now_only, options};
+use super::{modes, now_only, options};
 use crate::cli::Exit;
-use crate::cli::arguments::{Approximation, Derive};
-use crate::cli::choices::{Form, Format, Vectorisation, word};
+use crate::cli::arguments::Derive;
+use crate::cli::choices::{Form, Format, Vectorisation};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
@@ -35,8 +35,7 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
             .map(|names| names.iter().map(|n| n.as_str().into()).collect()),
         style,
     };
-    let Approximation { curvature, batch } = arguments.approximation;
-    let (curvature, batch) = (curvature.into(), batch.into());
+    let (curvature, batch) = modes(&arguments.approximation)?;
     if curvature == Curvature::Fisher {
         return Err(Failure::unavailable("--curvature fisher"));
     }
@@ -110,11 +109,7 @@ pub(super) fn underivable(
 }
 
 fn written(all: &[Equations], arguments: &Derive) -> Result<String, Failure> {
-    let curvature = word(&arguments.approximation.curvature);
-    let batch = word(&arguments.approximation.batch);
     let setting = Setting {
-        curvature: &curvature,
-        batch: &batch,
         stacks: match arguments.vec {
             Vectorisation::Column => "columns",
             Vectorisation::Row => "rows",

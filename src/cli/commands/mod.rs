@@ -16,9 +16,10 @@ mod verdict;
 
 use super::Exit;
 use super::arguments::{Approximation, Command, Later};
-use super::choices::{Batch, Curvature, word};
+use super::choices::{Scheme, word};
 use super::failure::Failure;
 use super::output::Output;
+use crate::hbp;
 
 /// Runs a command.
 pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failure> {
@@ -43,7 +44,6 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
 /// Refuses the options that are reserved.
 fn now_only(later: &Later) -> Result<(), Failure> {
     let reserved = [
-        ("--scheme", &later.scheme),
         ("--compose", &later.compose),
         ("--message", &later.message),
         ("--threads", &later.threads),
@@ -56,17 +56,49 @@ fn now_only(later: &Later) -> Result<(), Failure> {
     }
 }
 
-/// Refuses the approximations that are reserved.
+/// The modes that are asked for, by their own names or by a scheme's.
+fn modes(approximation: &Approximation) -> Result<(hbp::Curvature, hbp::Batch), Failure> {
+    let curvature = approximation.curvature.map(hbp::Curvature::from);
+    let batch = approximation.batch.map(hbp::Batch::from);
+    let Some(scheme) = approximation.scheme else {
+        return Ok((curvature.unwrap_or_default(), batch.unwrap_or_default()));
+    };
+    // The first curvature is the scheme's own, the others are variants of it.
+    let (curvatures, its_batch): (&[hbp::Curvature], _) = match scheme {
+        Scheme::Hbp => (&[hbp::Curvature::Hessian], hbp::Batch::Exact),
+        Scheme::Kfra => (&[hbp::Curvature::GaussNewton], hbp::Batch::AverageHessian),
+        Scheme::BdaPch => (
+            &[hbp::Curvature::PositiveAbs, hbp::Curvature::PositiveClip],
+            hbp::Batch::AverageJacobian,
+        ),
+        Scheme::Kflr | Scheme::Kfac => {
+            return Err(Failure::unavailable(format!("--scheme {}", word(&scheme))));
+        }
+    };
+    let contradiction = |option: String| {
+        let help = format!(
+            "it means --curvature {} --batch {its_batch}; leave one of the two out",
+            curvatures[0]
+        );
+        Failure::bad_input(
+            format!("--scheme {} contradicts {option}", word(&scheme)),
+            help,
+        )
+    };
+    if let Some(other) = curvature.filter(|c| !curvatures.contains(c)) {
+        return Err(contradiction(format!("--curvature {other}")));
+    }
+    if let Some(other) = batch.filter(|b| *b != its_batch) {
+        return Err(contradiction(format!("--batch {other}")));
+    }
+    Ok((curvature.unwrap_or(curvatures[0]), its_batch))
+}
+
+/// Refuses approximations where only what is exact can be checked.
 fn exact_only(approximation: &Approximation) -> Result<(), Failure> {
-    let Approximation { curvature, batch } = approximation;
-    if *curvature != Curvature::Hessian {
-        return Err(Failure::unavailable(format!(
-            "--curvature {}",
-            word(curvature)
-        )));
+    let exact = (hbp::Curvature::Hessian, hbp::Batch::Exact);
+    if modes(approximation)? == exact {
+        return Ok(());
     }
-    if *batch != Batch::Exact {
-        return Err(Failure::unavailable(format!("--batch {}", word(batch))));
-    }
-    Ok(())
+    Err(Failure::unavailable("a check of approximations"))
 }

@@ -17,7 +17,7 @@ pub(super) fn options(
     dims: &[(String, usize)],
     rewriter: Rewriter,
 ) -> Result<RunOptions, Failure> {
-    let (curvature, batch) = (approximation.curvature.into(), approximation.batch.into());
+    let (curvature, batch) = super::modes(approximation)?;
     let mut sizes = Sizes::new();
     for (name, size) in dims {
         if let Some(first) = sizes.insert(name.as_str().into(), *size) {
