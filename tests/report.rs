@@ -141,6 +141,7 @@ fn equations() -> Equations {
         locals: vec![("h".into(), id("(mul A x)")), ("f".into(), slope)],
         output: ("z".into(), id("(mul W (apply phi (mul A x)))")),
         graph: g,
+        model: None,
     };
     let mut definitions = module.locals.clone();
     definitions.push(module.output.clone());

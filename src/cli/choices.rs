@@ -16,7 +16,7 @@ pub(super) enum Curvature {
     PchAbs,
     /// Its negative eigenvalues become zero.
     PchClip,
-    /// It is dropped, and the loss Hessian replaced by its expectation under the model; not available in this version.
+    /// It is dropped, and the loss Hessian replaced by its expectation under the model.
     Fisher,
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Graph, Id, Name, Sort};
+use super::{Graph, Id, Model, Name, Sort};
 
 /// A forward map `z = f(x, θ)` with everything named. Inputs and parameters are declared in `graph`.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Module {
     pub locals: Vec<(Name, Id)>,
     /// The output's name and value.
     pub output: (Name, Id),
+    /// Where the output is a negative log-likelihood: of what.
+    pub model: Option<Model>,
 }
 
 impl Module {

@@ -4,8 +4,8 @@
 use super::derive::DeriveError;
 use super::naming::name_common_parts;
 use super::structure::structure_of;
-use super::{Batch, Curvature, Equations};
-use crate::expr::{Graph, Id, Name, Op};
+use super::{Batch, Curvature, Equations, ExpectationError, expectation};
+use crate::expr::{Graph, Id, Model, Name, Op};
 use crate::rewrite::{Approximation, Report, RewriteError, Rewriter, Style};
 
 /// An equality that was given up.
@@ -67,6 +67,10 @@ pub fn approximate(
             equation.hessian = press.sum(carried, residual, batch).map_err(fail)?;
         }
         equation.given_up = press.given_up;
+        if curvature == Curvature::Fisher && module.model.is_none() {
+            // Whoever takes it for the loss is told that it has no model.
+            equation.loss = None;
+        }
         if let Some(loss) = &mut equation.loss {
             let mut press = Press {
                 graph: &mut module.graph,
@@ -75,8 +79,15 @@ pub fn approximate(
                 rewriter,
                 given_up: Vec::new(),
             };
+            let mut own = loss.hessian;
+            if curvature == Curvature::Fisher {
+                own = fisher(press.graph, own, &name, module.model.as_ref())?;
+                let before = press.simple(loss.hessian, batch).map_err(fail)?;
+                let after = press.simple(own, batch).map_err(fail)?;
+                press.expected(before, after);
+            }
             let hessian = press
-                .residual(loss.hessian, curvature.of_loss(), batch)
+                .residual(own, curvature.of_loss(), batch)
                 .map_err(fail)?;
             loss.hessian = press.simple(hessian, batch).map_err(fail)?;
             loss.given_up = press.given_up;
@@ -89,6 +100,22 @@ pub fn approximate(
         }
     }
     Ok(equations)
+}
+
+/// The expectation of a loss Hessian under the model of the loss.
+///
+/// # Errors
+/// When the loss has no model, or its Hessian is not quadratic in the target.
+pub fn fisher(
+    graph: &mut Graph,
+    hessian: Id,
+    module: &Name,
+    model: Option<&Model>,
+) -> Result<Id, ExpectationError> {
+    let model = model.ok_or_else(|| ExpectationError::NoModel {
+        module: module.clone(),
+    })?;
+    expectation(graph, hessian, model)
 }
 
 /// Applies approximations and keeps account of them.
@@ -153,6 +180,20 @@ impl Press<'_> {
             });
         }
         Ok(after)
+    }
+
+    /// Accounts for the expectation under the model.
+    fn expected(&mut self, before: Id, after: Id) {
+        if before != after {
+            self.given_up.push(GivenUp {
+                name: "fisher".into(),
+                cites: "4b".into(),
+                words: "The loss Hessian becomes its expectation under the model of the loss."
+                    .into(),
+                before,
+                after,
+            });
+        }
     }
 
     fn sum(&mut self, carried: Id, residual: Id, batch: Batch) -> Result<Id, RewriteError> {

@@ -7,7 +7,7 @@ use super::forward::{Map, simpler_map, tidy};
 use super::naming::name_common_parts;
 use super::steps::Steps;
 use super::structure::{detect, structure_of};
-use super::{Batch, Curvature, Equation, Equations, Loss, Structure};
+use super::{Batch, Curvature, Equation, Equations, ExpectationError, Loss, Structure};
 use crate::expr::{
     Facts, Graph, Id, Module, Name, Names, Op, Role, Shape, Variable, print_definition,
 };
@@ -35,6 +35,9 @@ pub enum DeriveError {
         /// The inputs and parameters.
         known: String,
     },
+    /// A Fisher matrix of a loss without a model, or of one that its moments do not decide.
+    #[error(transparent)]
+    Expectation(#[from] ExpectationError),
     /// The rules could not derive it.
     #[error("{}{source}{place}", with_respect_to(.variable.as_ref()))]
     Rewrite {

@@ -5,6 +5,7 @@
 mod approximate;
 mod cross;
 mod derive;
+mod expectation;
 mod forward;
 mod means;
 mod mode;
@@ -14,9 +15,10 @@ mod steps;
 mod structure;
 mod unfold;
 
-pub use approximate::{GivenUp, approximate};
+pub use approximate::{GivenUp, approximate, fisher};
 pub use cross::{cross_hessian, cross_residual, jacobian_of};
 pub use derive::{DeriveError, Request, derive, upstream};
+pub use expectation::{ExpectationError, expectation};
 pub use means::{Means, take_means};
 pub use mode::{Batch, Curvature, UnknownMode};
 pub use row_major::row_major;

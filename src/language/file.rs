@@ -388,7 +388,9 @@ fn modules(
 
 fn values(body: &[Statement]) -> Vec<&Expr> {
     let value = |statement| match statement {
-        &Statement::Define(_, ref value) | &Statement::Loss(_, ref value) => Some(value),
+        &Statement::Define(_, ref value)
+        | &Statement::Model(_, ref value)
+        | &Statement::Loss(_, ref value) => Some(value),
         _ => None,
     };
     body.iter().filter_map(value).collect()

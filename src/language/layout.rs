@@ -133,7 +133,7 @@ fn starts_statement(tokens: &[Spanned<'_>], i: usize) -> bool {
     let mut before = tokens[..i].iter().rev().map(|(token, _)| *token);
     newline
         && matches!(token(i), Some(Token::Name(_)))
-        && token(i + 1) == Some(Token::Equals)
+        && matches!(token(i + 1), Some(Token::Equals | Token::Tilde))
         && !matches!(
             before.find(|t| *t != Token::Newline),
             Some(Token::Semicolon | Token::Comma)

@@ -24,6 +24,9 @@
 //!   means the built-in everywhere.
 //! * A function called `E`, `grad`, `hess`, `jac` or `resid` bears a number in equations, `E_2`: there the name alone has
 //!   its other meaning.
+//! * A module may say of which distribution of an input its output is the negative logarithm, up to a constant:
+//!   `y ~ normal(mean, variance)`, `categorical(p)`, `bernoulli(p)` or `poisson(rate)`, each parameter of the shape of
+//!   `y`. The Fisher matrix of a loss is the expectation under this model.
 //!
 //! The limits are in [`limits`].
 

@@ -94,6 +94,8 @@ pub(super) enum Statement {
     /// The keyword and the expression.
     Loss(Span, Expr),
     Define(Ident, Expr),
+    /// `y ~ normal(m, v)`: of which distribution a loss is the negative logarithm.
+    Model(Ident, Expr),
     /// Reported already.
     Error,
 }

@@ -40,6 +40,8 @@ pub(super) enum Token<'a> {
     Colon,
     #[token("=")]
     Equals,
+    #[token("~")]
+    Tilde,
     #[token("->")]
     Arrow,
     #[token("'")]
@@ -86,7 +88,11 @@ impl Token<'_> {
 
     /// True for tokens after which an operand must follow, so that a newline means nothing.
     pub(super) fn wants_operand(self) -> bool {
-        self.is_infix() || matches!(self, Self::Equals | Self::Comma | Self::Colon | Self::Arrow)
+        self.is_infix()
+            || matches!(
+                self,
+                Self::Equals | Self::Tilde | Self::Comma | Self::Colon | Self::Arrow
+            )
     }
 
     /// True for operators between two operands.
@@ -144,6 +150,7 @@ impl fmt::Display for Token<'_> {
             Self::Comma => ",",
             Self::Colon => ":",
             Self::Equals => "=",
+            Self::Tilde => "~",
             Self::Arrow => "->",
             Self::Prime => "'",
             Self::Caret => "^",

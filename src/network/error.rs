@@ -213,6 +213,8 @@ impl From<DataError> for RunError {
 const OTHER_OPERATIONS: &str =
     "write the module in other operations, or add the rule to a book of your own: --rules DIR";
 
+const MODEL: &str = "say in the module of the loss how its target is distributed, as in `y ~ normal(z, ones(n))`; or use `--curvature ggn`";
+
 /// What to do about a module that is too large for the rules.
 const SMALLER_MODULES: &str = "split the module in several, and compose them in a network";
 
@@ -224,6 +226,7 @@ impl From<DeriveError> for RunError {
                 source: RewriteError::TooLarge { .. } | RewriteError::TooManyVariables { .. },
                 ..
             } => Self::limit(message, SMALLER_MODULES),
+            DeriveError::Expectation(_) => Self::input(message, MODEL),
             DeriveError::Rewrite {
                 module,
                 source: RewriteError::NoRule { node, .. },

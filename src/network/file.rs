@@ -78,7 +78,6 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// assert_eq!(results["hess.x"].array().expect("numbers").values, [2.0]);
 /// ```
 pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
-    options.check_modes()?;
     match target(file, options)? {
         Target::Module(name) => run_module(&file.module(&name)?, items, options),
         Target::Network(name) => run_network(file, &name, items, options).map(|run| run.items),
@@ -96,7 +95,6 @@ pub fn check_arrays(
     outlines: &Outlines,
     options: &RunOptions,
 ) -> Result<(), RunError> {
-    options.check_modes()?;
     match target(file, options)? {
         Target::Module(name) => {
             let module = file.module(&name)?;
@@ -118,7 +116,6 @@ pub fn check_arrays(
 /// # Errors
 /// As [`target`], [`plan_module`] and [`plan_network`].
 pub fn plan_file(file: &File, options: &RunOptions) -> Result<String, RunError> {
-    options.check_modes()?;
     match target(file, options)? {
         Target::Module(name) => plan_module(&file.module(&name)?, options),
         Target::Network(name) => plan_network(file, &name, options),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::expr::{
-    Dimension, FunctionDefinition, Graph, Id, Module, Name, Op, Role, Shape, Sizes, Variable,
+    Dimension, FunctionDefinition, Graph, Id, Model, Module, Name, Op, Role, Shape, Sizes, Variable,
 };
 
 /// Names for numbers, in order of appearance.
@@ -57,6 +57,7 @@ pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
     }
     let mut roots: Vec<Id> = module.locals.iter().map(|(_, id)| *id).collect();
     roots.push(module.output.1);
+    roots.extend(module.model.iter().flat_map(|model| &model.parameters));
     for function in from.functions().values() {
         if let FunctionDefinition::Defined { body, .. } = function {
             roots.push(*body);
@@ -97,6 +98,10 @@ pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
         locals: locals.map(|(name, id)| (name.clone(), done[id])).collect(),
         output: (module.output.0.clone(), done[&module.output.1]),
         graph,
+        model: module.model.as_ref().map(|model| Model {
+            parameters: model.parameters.iter().map(|id| done[id]).collect(),
+            ..model.clone()
+        }),
     };
     let sizes = numbers.names.into_iter();
     let sizes = sizes.map(|(number, name)| Some((name, usize::try_from(number).ok()?)));

@@ -26,7 +26,6 @@ use crate::kernel::{Program, compile_within};
 /// When an array is missing, not named by the module, of the wrong shape, not finite, or not true to a declared fact;
 /// when a dimension stays open; when the module is abstract, cannot be derived, or does not fit the memory limit.
 pub fn run_module(module: &Module, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
-    options.check_modes()?;
     concrete(module)?;
     match options.precision {
         Precision::Double => run::<f64>(module, items, options),

@@ -1,7 +1,6 @@
 //! What can be chosen of a run. Why all the modes are named already: a word of the contract is understood even where
 //! this version must refuse it.
 
-use super::RunError;
 use crate::expr::Sizes;
 use crate::hbp::{Batch, Curvature};
 use crate::kernel::MEMORY_LIMIT;
@@ -66,24 +65,5 @@ impl Default for RunOptions {
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }
-    }
-}
-
-impl RunOptions {
-    /// Refuses the modes that this version does not have.
-    ///
-    /// # Errors
-    /// For the Fisher matrix.
-    pub fn check_modes(&self) -> Result<(), RunError> {
-        if self.curvature == Curvature::Fisher {
-            return Err(RunError::unavailable(
-                format!(
-                    "--curvature {} is not available in this version",
-                    self.curvature
-                ),
-                "for square loss and cross-entropy `--curvature ggn` is the same matrix",
-            ));
-        }
-        Ok(())
     }
 }

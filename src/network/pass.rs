@@ -8,8 +8,8 @@ use super::RunError;
 use super::error::definition;
 use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes, written_function};
 use crate::hbp::{
-    Batch, Curvature, Equations, Request, UnfoldError, approximate, cross_residual, derive,
-    take_means, unfold,
+    Batch, Curvature, DeriveError, Equations, ExpectationError, Request, UnfoldError, approximate,
+    cross_residual, derive, fisher, take_means, unfold,
 };
 use crate::kernel::{Program, compile_within};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
@@ -78,14 +78,26 @@ fn joint(
         if !has_residual {
             continue;
         }
+        let residual = expected(&mut equations.module, residual, mode)?;
         named.push((format!("resid|{u}|{u}"), residual));
         for v in &wanted.joint[place + 1..] {
             let cross = cross_residual(&mut equations.module, u, v, rewriter);
             let cross = cross.map_err(UnfoldError::from)?;
+            let cross = expected(&mut equations.module, cross, mode)?;
             named.push((format!("resid|{u}|{v}"), cross));
         }
     }
     Ok((equations, named))
+}
+
+/// A part of the loss Hessian, as the curvature wants it.
+fn expected(module: &mut Module, part: Id, mode: Mode) -> Result<Id, RunError> {
+    if mode.upstream != Upstream::Loss || mode.curvature != Curvature::Fisher {
+        return Ok(part);
+    }
+    let (name, model) = (&module.name, module.model.as_ref());
+    let fisher = fisher(&mut module.graph, part, name, model);
+    Ok(fisher.map_err(DeriveError::from)?)
 }
 
 /// Derives what a module sends back.
@@ -107,6 +119,10 @@ pub(crate) fn derived(
         curvature,
         batch,
     } = mode;
+    if upstream == Upstream::Loss && curvature == Curvature::Fisher && module.model.is_none() {
+        let module = module.name.clone();
+        return Err(DeriveError::from(ExpectationError::NoModel { module }).into());
+    }
     let joint = joint(&equations, wanted, mode, rewriter)?;
     let mut equations = approximate(joint.0, curvature, batch, request.style, rewriter)?;
     let joint = joint.1;

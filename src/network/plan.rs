@@ -16,7 +16,6 @@ use crate::language::File;
 /// # Errors
 /// When a dimension has no size, or the module is abstract, cannot be derived, or does not fit the memory limit.
 pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunError> {
-    options.check_modes()?;
     super::pass::concrete(module)?;
     let sizes = named_sizes(&module.dimensions(), &options.sizes)?;
     let program = program(module, &sizes, options)?;
@@ -32,7 +31,6 @@ pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunE
 /// # Errors
 /// As [`plan_module`], and when the network is not defined.
 pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<String, RunError> {
-    options.check_modes()?;
     let Definition {
         network,
         dimensions,

@@ -45,7 +45,6 @@ pub fn run_network(
     items: &Items,
     options: &RunOptions,
 ) -> Result<NetworkRun, RunError> {
-    options.check_modes()?;
     match options.precision {
         Precision::Double => run::<f64>(file, name, items, options),
         Precision::Single => run::<f32>(file, name, items, options),

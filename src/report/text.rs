@@ -105,7 +105,20 @@ fn forward(equations: &Equations) -> Result<String, TooLong> {
     } else {
         defined(graph, *value, &names, z)?
     };
-    let _ = writeln!(out, "    {z} = {output}\n}}");
+    let _ = writeln!(out, "    {z} = {output}");
+    if let Some(model) = &module.model {
+        let parameters = model.parameters.iter();
+        let parameters: Result<Vec<String>, TooLong> = parameters
+            .map(|id| written(graph, *id, &names, &model.target))
+            .collect();
+        let (target, distribution) = (&model.target, model.distribution.name());
+        let _ = writeln!(
+            out,
+            "    {target} ~ {distribution}({})",
+            parameters?.join(", ")
+        );
+    }
+    out.push_str("}\n");
     Ok(out)
 }
 

@@ -10,10 +10,8 @@ use super::networks::Chain;
 use super::reference::reference;
 use super::tools::{agree_all, array, arrays, case, dense, file, matrix};
 
-/// All modes but the Fisher matrix.
 fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
     let curvatures = Curvature::ALL.into_iter().map(|(curvature, _)| curvature);
-    let curvatures = curvatures.filter(|c| *c != Curvature::Fisher);
     curvatures.flat_map(|c| Batch::ALL.map(|(batch, _)| (c, batch)))
 }
 
@@ -31,7 +29,8 @@ fn the_case_comes_out_in_every_mode() {
         };
         let found = run_file(&file, &items, &options)
             .unwrap_or_else(|e| panic!("{curvature} {batch}: {e}; {}", e.help()));
-        let name = format!("out.{curvature}.{batch}.npz");
+        // For cross-entropy the Fisher matrix is the Gauss-Newton matrix.
+        let name = format!("out.{curvature}.{batch}.npz").replace("fisher", "ggn");
         let expected = arrays("networks", "small", &name);
         agree_all(&found, &expected, 1e-10);
         // The definitions, written out, are the same.
@@ -58,6 +57,63 @@ fn graphs_have_the_terms_between_their_branches() {
             distribution,
         };
         compare(&chain, 3, 11).unwrap();
+    }
+}
+
+/// Mean and variance both learned: the Hessian depends on the target, its expectation does not.
+#[test]
+fn the_fisher_matrix_of_a_gaussian_is_an_expectation() {
+    let text = "network n { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n a = tanh(h)\n m = linear[2](a)\n v = linear[2](a)\n loss gaussian_nll(m, v, y) }";
+    let chain = Chain {
+        text: text.into(),
+        module: String::new(),
+        inputs: (2, 2),
+        distribution: false,
+    };
+    compare(&chain, 3, 5).unwrap();
+    let file = file(text);
+    let items = chain.items(&file, 3, 5);
+    let of = |curvature| {
+        let options = RunOptions {
+            curvature,
+            ..dense()
+        };
+        run_file(&file, &items, &options).unwrap()
+    };
+    let (fisher, ggn) = (of(Curvature::Fisher), of(Curvature::GaussNewton));
+    let difference = matrix(&array(&fisher, "hess.v.b")) - matrix(&array(&ggn, "hess.v.b"));
+    assert!(
+        difference.amax() > 1e-3,
+        "the targets are not where they are expected"
+    );
+    // ½ I for the log-variances
+    let expected = nalgebra::DMatrix::identity(2, 2) * 0.5;
+    assert!((matrix(&array(&fisher, "hess.v.b")) - expected).amax() < 1e-14);
+}
+
+#[test]
+fn a_loss_without_a_model_has_no_fisher_matrix() {
+    let text = "module own(z: R[n], y: R[n]) -> e: R { e = sum((z - y).^6) }
+        network n { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n loss own(h, y) }";
+    let chain = Chain {
+        text: text.into(),
+        module: String::new(),
+        inputs: (2, 2),
+        distribution: false,
+    };
+    let fisher = RunOptions {
+        curvature: Curvature::Fisher,
+        ..dense()
+    };
+    let declared = text.replace("e = sum", "y ~ normal(z, ones(n))\n e = sum");
+    for (text, message) in [
+        (text.to_owned(), "has no model"),
+        (declared, "not of the first or second degree in `y`"),
+    ] {
+        let file = file(&text);
+        let error = run_file(&file, &chain.items(&file, 2, 3), &fisher).unwrap_err();
+        assert!(error.message().contains(message), "{}", error.message());
+        assert!(error.help().contains("y ~ normal"), "{}", error.help());
     }
 }
 

@@ -10,6 +10,7 @@ use hbp::language::{File, Network, NetworkNode};
 use hbp::network::Items;
 use nalgebra::DMatrix;
 
+use super::model::drawn;
 use super::tools::{array, matrix};
 
 type Dense = DMatrix<f64>;
@@ -89,15 +90,17 @@ pub(crate) fn reference(
 /// The first and second derivatives of every node at one sample.
 struct Run {
     witnesses: Vec<Witness>,
+    /// The loss at targets that have the mean and the variance of its model; none where it does not matter.
+    drawn: Vec<Witness>,
     loss: Dense,
     gradients: BTreeMap<Name, Dense>,
 }
 
-fn dense(m: &Matrix<f64>) -> Dense {
+pub(super) fn dense(m: &Matrix<f64>) -> Dense {
     Dense::from_column_slice(m.rows(), m.cols(), m.values())
 }
 
-fn plain(m: &Dense) -> Matrix<f64> {
+pub(super) fn plain(m: &Dense) -> Matrix<f64> {
     Matrix::new(m.nrows(), m.ncols(), m.as_slice().to_vec()).unwrap()
 }
 
@@ -135,6 +138,7 @@ impl Run {
         let mut arriving: BTreeMap<Name, Dense> = BTreeMap::new();
         let mut gradients: BTreeMap<Name, Dense> = BTreeMap::new();
         let mut witnesses = Vec::new();
+        let drawn = drawn(network, &environment(&network.loss, &values))?;
         for (place, node) in nodes.iter().enumerate().rev() {
             let module = &node.module;
             let here = environment(node, &values);
@@ -181,6 +185,7 @@ impl Run {
         let loss = dense(witnesses.last()?.output());
         Some(Self {
             witnesses,
+            drawn,
             loss,
             gradients,
         })
@@ -240,6 +245,13 @@ fn frontier(
     };
     let mut blocks = BTreeMap::new();
     let loss = nodes.len() - 1;
+    let residual_at = |run: &Run, place: usize, u: &Name, v: &Name| {
+        if place == loss && curvature == Curvature::Fisher && !run.drawn.is_empty() {
+            let parts = run.drawn.iter().map(|w| dense(&w.residual(u, v).unwrap()));
+            return parts.reduce(|a, b| a + b).unwrap() / run.drawn.len() as f64;
+        }
+        dense(&run.witnesses[place].residual(u, v).unwrap())
+    };
     let mut places = Places::new([(Live::Node(loss), 1)]);
     let mut hessian = Dense::zeros(1, 1);
     for (place, node) in nodes.iter().enumerate().rev() {
@@ -277,7 +289,7 @@ fn frontier(
                     j.transpose() * &own_hessian * j
                 }),
             };
-            let residual = mean(&|run| dense(&run.witnesses[place].residual(own, own).unwrap()));
+            let residual = mean(&|run| residual_at(run, place, own, own));
             blocks.insert(full.clone(), carried + treat(residual));
         }
         // The new frontier, and the Jacobian of the old one with respect to it.
@@ -315,7 +327,7 @@ fn frontier(
                 for (v, live_v) in &joint {
                     let (row, rows) = after.of(live_u).unwrap();
                     let (col, cols) = after.of(live_v).unwrap();
-                    let block = dense(&run.witnesses[place].residual(u, v).unwrap());
+                    let block = residual_at(run, place, u, v);
                     let mut view = r.view_mut((row, col), (rows, cols));
                     view += block;
                 }

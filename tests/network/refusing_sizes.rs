@@ -85,15 +85,6 @@ fn abstract_functions() {
 
 #[test]
 fn modes_of_other_versions() {
-    let options = RunOptions {
-        curvature: Curvature::Fisher,
-        ..RunOptions::default()
-    };
-    says(
-        &refused(NET, &net(), &options),
-        &["--curvature", "fisher", "not available in this version"],
-        "ggn",
-    );
     let error = "newton".parse::<Curvature>().unwrap_err().to_string();
     for part in ["`newton`", "--curvature", "pch-abs"] {
         assert!(error.contains(part), "{error}");

@@ -55,6 +55,7 @@ fn module(declarations: &str, output: &str) -> Module {
         parameters,
         locals: Vec::new(),
         output: ("z".into(), z),
+        model: None,
     }
 }
 
@@ -177,6 +178,8 @@ const EXPRESSIONS: &[(&str, &str)] = &[
     ("diag-kron", "(diag (kron x u))"),
     ("diag-ones", "(diag (ones #n #1))"),
     ("diagvec-add", "(diagvec (add A B))"),
+    ("exp-zero", "(apply exp (scale 0 x))"),
+    ("exp-zero-scalar", "(apply exp (scale 0 s))"),
     ("eigabs-diag", "(eigabs (diag x))"),
     ("eigabs-scalar", "(eigabs s)"),
     ("eigabs-zero", "(eigabs (scale 0 A))"),

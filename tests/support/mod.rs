@@ -62,6 +62,7 @@ pub fn module(declarations: &[&str], locals: &[(&str, &str)], output: &str) -> M
         parameters,
         locals: known,
         output: ("z".into(), z),
+        model: None,
     }
 }
 

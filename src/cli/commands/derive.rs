@@ -8,9 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Module;
-use crate::hbp::{
-    Batch, Curvature, DeriveError, Equations, Request, approximate, derive, row_major,
-};
+use crate::hbp::{Batch, DeriveError, Equations, Request, approximate, derive, row_major};
 use crate::language::File;
 use crate::network::RunError;
 use crate::report::{self, Setting, TooLong};
@@ -36,9 +34,6 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
         style,
     };
     let (curvature, batch) = modes(&arguments.approximation)?;
-    if curvature == Curvature::Fisher {
-        return Err(Failure::unavailable("--curvature fisher"));
-    }
     if arguments.vec == Vectorisation::Row && batch != Batch::Exact {
         return Err(Failure::unavailable(
             "`--vec row` with averages over samples",
@@ -97,7 +92,7 @@ pub(super) fn underivable(
             format!("module `{}`: {error}", module.name),
             "--wrt takes inputs and parameters; with several modules in the file, choose one with --module",
         ),
-        DeriveError::Rewrite { .. } => {
+        error => {
             let error = RunError::from(error).within(&format!("module `{}`", module.name));
             let located = match file {
                 Some(file) => error.located(file),

@@ -8,6 +8,7 @@ mod expression;
 mod facts;
 mod function;
 mod inline;
+mod model;
 mod module;
 mod naming;
 mod network;

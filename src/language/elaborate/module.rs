@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::naming::{Dotting, Names};
 use super::{Builder, Seen, Value, check_names, facts};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::expr::{Id, Module, Name, Role, Shape, Variable};
+use crate::expr::{Id, Model, Module, Name, Role, Shape, Variable};
 use crate::language::scope::{Scope, Template};
 use crate::language::syntax::{Declaration, Expr, ExprKind, Ident, ModuleItem, Statement};
 
@@ -45,6 +45,7 @@ pub(crate) fn module(
     }
     let mut locals: Vec<(Name, Id)> = Vec::new();
     let mut output: Option<(Option<Id>, &Expr)> = None;
+    let mut model: Option<Model> = None;
     for statement in &item.body {
         match statement {
             Statement::Param(_, declaration) => {
@@ -77,6 +78,11 @@ pub(crate) fn module(
                     *place,
                 );
             }
+            Statement::Model(ident, value) => {
+                if let Some(found) = builder.model(item, ident, value) {
+                    model = Some(found);
+                }
+            }
             Statement::Error => {}
         }
     }
@@ -96,6 +102,7 @@ pub(crate) fn module(
         parameters: builder.parameters,
         locals,
         output: (item.output.ident.name.clone(), output?),
+        model,
     };
     let dims = item.dims.iter().map(|d| d.name.clone()).collect();
     Some(Template::new(dims, module, builder.written, builder.depth))

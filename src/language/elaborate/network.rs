@@ -125,6 +125,12 @@ pub(crate) fn network(
                 state.check_scalar(node.as_ref(), value.span);
                 losses.push((place.to(value.span), node));
             }
+            Statement::Model(ident, _) => {
+                let message = "a model belongs to the module of the loss";
+                let help = "declare the loss as a module of its own, with this line in its body";
+                let diagnostic = Diagnostic::new(Code::Misplaced, message, help);
+                state.errors.push(diagnostic.at(ident.span, "remove it"));
+            }
             Statement::Param(place, _) => {
                 let message = "`param` belongs to modules";
                 let help = "the parameters of a network are those of its modules, such as `h1.W`";
@@ -303,7 +309,7 @@ fn dimensions(item: &NetworkItem) -> BTreeSet<Name> {
             Statement::Define(_, value) | Statement::Loss(_, value) => {
                 collect_brackets(value, &mut dims);
             }
-            Statement::Param(..) | Statement::Error => {}
+            Statement::Param(..) | Statement::Model(..) | Statement::Error => {}
         }
     }
     for dim in types {

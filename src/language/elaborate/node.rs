@@ -8,7 +8,7 @@ use super::naming::{Dotting, Names};
 use super::network::{Kind, Slot, State};
 use super::{Builder, Value};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expr::{Graph, Id, Module, Name, Role, Variable};
+use crate::expr::{Graph, Id, Model, Module, Name, Role, Variable};
 use crate::language::builtin::Builtin;
 use crate::language::network::{NetworkNode, NetworkValue};
 use crate::language::scope::{Callable, Template};
@@ -132,6 +132,13 @@ fn module_call(
         .map(|(local, id)| Some((local.clone(), copied(*id)?)))
         .collect();
     let output = copied(from.output.1);
+    let model = from.model.as_ref().map(|model| {
+        let parameters = model.parameters.iter().map(|id| copied(*id));
+        Some(Model {
+            parameters: parameters.collect::<Option<_>>()?,
+            ..model.clone()
+        })
+    });
     let (Some(locals), Some(output)) = (locals, output) else {
         return state.fail();
     };
@@ -142,6 +149,7 @@ fn module_call(
         parameters: from.parameters.clone(),
         locals,
         output: (from.output.0.clone(), output),
+        model: model.flatten(),
     };
     Some(NetworkNode {
         name: name.clone(),
@@ -213,6 +221,7 @@ fn composite(
         parameters: builder.parameters,
         locals: Vec::new(),
         output: (output_name, output),
+        model: None,
     };
     Some(NetworkNode {
         name: name.clone(),

@@ -168,12 +168,17 @@ fn statement<'a>() -> Rule<'a, Statement> {
         .then_ignore(just(Token::Equals))
         .then(expression())
         .map(|(ident, value)| Statement::Define(ident, value));
+    let model = ident()
+        .then_ignore(just(Token::Tilde))
+        .then(expression())
+        .map(|(ident, value)| Statement::Model(ident, value));
     choice((
         declare(Token::Param, Statement::Param),
         declare(Token::Input, Statement::Input),
         declare(Token::Target, Statement::Target),
         loss,
         define,
+        model,
     ))
     .boxed()
 }
