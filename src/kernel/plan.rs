@@ -237,14 +237,20 @@ impl fmt::Display for Program {
         }
         write!(
             f,
-            "total  {} kernels, {} buffers of {} bytes, {} flops, {} bytes moved",
+            "total  {} kernel{}, {} buffer{} of {} bytes, {} flops, {} bytes moved",
             self.steps.len(),
+            plural(self.steps.len()),
             self.buffers.len(),
+            plural(self.buffers.len()),
             count(self.arena_bytes(ENTRY_BYTES)),
             count(self.flops()),
             count(self.bytes(ENTRY_BYTES))
         )
     }
+}
+
+fn plural(number: usize) -> &'static str {
+    if number == 1 { "" } else { "s" }
 }
 
 impl Program {

@@ -31,7 +31,7 @@ pub(super) fn check_memory<T: Element>(
                     "the block of `{}` is a {size} × {size} matrix of {bytes} bytes; with the blocks before it that is above the memory limit of {limit} bytes",
                     parameter.name
                 ),
-                "use a smaller width; a single sample without `--dense` keeps its blocks in factors",
+                "use a smaller width, or `--batch average-hessian`, whose blocks keep their factors; so does a single sample without `--dense`",
             ));
         }
     }

@@ -43,31 +43,51 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
     for (place, pass) in prepared.passes.iter().enumerate() {
         section(&mut text, &prepared, place, pass);
     }
-    let flops = |stage: &super::prepare::Stage| {
-        let pass = &prepared.passes[stage.pass];
-        let forward = if stage.upstream == Upstream::Loss {
-            0
-        } else {
-            pass.forward.flops()
-        };
+    let sum = |of: &dyn Fn(&super::prepare::Stage, &Pass) -> u64| {
+        let stages = prepared.stages.iter();
+        stages.fold(0u64, |sum, stage| {
+            sum.saturating_add(of(stage, &prepared.passes[stage.pass]))
+        })
+    };
+    let each = sum(&|stage, pass| {
+        let is_loss = stage.upstream == Upstream::Loss;
+        let forward = if is_loss { 0 } else { pass.forward.flops() };
         let backward = if stage.runs_backward() {
             pass.backward.flops()
         } else {
             0
         };
         forward.saturating_add(backward)
+    });
+    let once = sum(&|_, pass| {
+        pass.combine
+            .as_ref()
+            .map_or(0, crate::kernel::Program::flops)
+    });
+    let once = if options.batch.is_average() {
+        format!(", {once} flops once for all")
+    } else {
+        String::new()
     };
-    let total = prepared
-        .stages
-        .iter()
-        .map(flops)
-        .fold(0u64, u64::saturating_add);
     let _ = writeln!(
         text,
-        "\nnetwork total  {}, {}, {total} flops a sample",
+        "\nnetwork total  {}, {}, {each} flops a sample{once}",
         counted(prepared.stages.len(), "node"),
         counted(prepared.passes.len(), "distinct module")
     );
+    // Where several values are live together their Jacobians and blocks are multiplied as they come.
+    let crossed = prepared
+        .stages
+        .iter()
+        .filter(|s| s.runs_backward() && !s.crossing.is_alone);
+    let crossed: Vec<String> = crossed.map(|stage| format!("`{}`", stage.name)).collect();
+    if !crossed.is_empty() {
+        let _ = writeln!(
+            text,
+            "the frontier is crossed with matrices at {}; their products are not counted",
+            list(crossed)
+        );
+    }
     Ok(text)
 }
 
