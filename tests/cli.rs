@@ -44,6 +44,28 @@ fn program(arguments: &[&str]) -> Command {
 }
 
 #[test]
+fn the_graph_of_a_network_is_drawn() {
+    let text = "network n { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n a = tanh(h)\n k = linear[2](a; W = h.W)\n s = add(a, k)\n loss square_loss(s, y) }";
+    let drawing = hbp(&["show", "-", "--format", "dot"], text.as_bytes());
+    assert_eq!(drawing.code, 0, "{}", drawing.err);
+    for part in [
+        "digraph \"n\" {",
+        "\"x\" -> \"h\" [label=\"R[2]\"];",
+        "\"h.W\" -> \"k\" [style=dashed, label=\"R[2, 2]\\nback: δ, ℋ 4 × 4\"];",
+        "\"a\" -> \"s\" [label=\"R[2]\\nback: δ, ℋ 2 × 2\"];",
+        "(frontier)",
+    ] {
+        assert!(drawing.out.contains(part), "{part}\n{}", drawing.out);
+    }
+    assert_eq!(
+        hbp(&["show", "-", "--format", "svg"], text.as_bytes()).code,
+        2
+    );
+    let none = hbp(&["show", "-", "--format", "dot"], AFFINE.as_bytes());
+    assert_eq!((none.code, none.out.as_str()), (2, ""), "{}", none.err);
+}
+
+#[test]
 fn every_help_is_on_stdout_and_has_examples() {
     let commands = [
         "derive",

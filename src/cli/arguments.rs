@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::choices::{Batch, Curvature, Dtype, Form, Format, Scheme, Vectorisation};
+use super::choices::{Batch, Curvature, Drawing, Dtype, Form, Format, Scheme, Vectorisation};
 
 const TOUR: &str = "\
 Examples:
@@ -226,9 +226,15 @@ pub(super) struct Plan {
 
 #[derive(Args, Debug)]
 pub(super) struct Show {
-    /// The name of a built-in; all are listed without it.
-    #[arg(value_name = "NAME")]
+    /// The name of a built-in; all are listed without it. With --format, the file of a network.
+    #[arg(value_name = "NAME or FILE")]
     pub(super) name: Option<String>,
+    /// Draw the network of a file, in the language of Graphviz.
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Drawing>,
+    /// The network, where a file has several.
+    #[arg(long, value_name = "NAME", requires = "format")]
+    pub(super) network: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -31,6 +31,15 @@ pub(super) enum Batch {
     AverageJacobian,
 }
 
+/// Formats of drawings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Drawing {
+    /// Graphviz: `hbp show FILE --format dot | dot -Tsvg`.
+    Dot,
+    /// Not available in this version.
+    Svg,
+}
+
 /// The schemes of the literature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scheme {

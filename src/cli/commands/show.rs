@@ -1,10 +1,16 @@
-//! `hbp show`: the source of a built-in.
+//! `hbp show`: the source of a built-in, or the graph of a network.
 
+use std::path::Path;
+
+use super::options::failed;
 use crate::cli::Exit;
 use crate::cli::arguments::Show;
+use crate::cli::choices::Drawing;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::source;
 use crate::language::{builtin_names, builtin_source};
+use crate::network::draw_network;
 
 /// Prints the source as it stands in the program, or the names of all built-ins.
 pub(super) fn run(arguments: &Show, output: &mut Output) -> Result<Exit, Failure> {
@@ -14,12 +20,44 @@ pub(super) fn run(arguments: &Show, output: &mut Output) -> Result<Exit, Failure
         }
         return Ok(Exit::Done);
     };
+    if let Some(format) = arguments.format {
+        return draw(name, format, arguments, output);
+    }
     let source = builtin_source(name).ok_or_else(|| {
         Failure::bad_input(
             format!("no built-in is called `{name}`"),
-            format!("there are {}", builtin_names().join(", ")),
+            format!(
+                "there are {}; the network of a file is drawn with --format dot",
+                builtin_names().join(", ")
+            ),
         )
     })?;
     output.line(source.trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// Prints the graph of a file's network.
+fn draw(
+    path: &str,
+    format: Drawing,
+    arguments: &Show,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    if format == Drawing::Svg {
+        return Err(Failure::unavailable("--format svg"));
+    }
+    let file = source::file(Path::new(path), output)?;
+    let name = match (&arguments.network, file.networks().as_slice()) {
+        (Some(name), _) => name.as_str().into(),
+        (None, [only]) => only.clone(),
+        (None, networks) => {
+            return Err(Failure::bad_input(
+                format!("{path} holds {} networks", networks.len()),
+                "name one with --network",
+            ));
+        }
+    };
+    let drawing = draw_network(&file, &name).map_err(|e| failed(&e, output))?;
+    output.text(&drawing)?;
     Ok(Exit::Done)
 }
