@@ -63,6 +63,7 @@ fn the_graph_of_a_network_is_drawn() {
     );
     let none = hbp(&["show", "-", "--format", "dot"], AFFINE.as_bytes());
     assert_eq!((none.code, none.out.as_str()), (2, ""), "{}", none.err);
+    assert!(none.err.contains("defines no network"), "{}", none.err);
 }
 
 #[test]

@@ -27,7 +27,21 @@ pub struct GivenUp {
 /// parameter. With averages, `E` is the mean over the samples.
 ///
 /// # Errors
-/// When the rule book lacks an approximation, or a module has too many variables.
+/// When the rule book lacks an approximation, a module has too many variables, or a Fisher matrix has no expectation.
+///
+/// ```
+/// use hbp::expr::{Names, print};
+/// use hbp::hbp::{Batch, Curvature, Request, approximate, derive};
+/// use hbp::rewrite::{Report, Rewriter, Style};
+/// let file = hbp::parse("a.hbp", "module affine[m](x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }").expect("well formed");
+/// let (module, rewriter) = (file.module("affine").expect("defined"), Rewriter::embedded());
+/// let exact = derive(&module, &Request::default(), rewriter, &mut Report::default()).expect("derivable");
+/// let (ggn, mean) = (Curvature::GaussNewton, Batch::AverageHessian);
+/// let kfra = approximate(exact, ggn, mean, Style::Hadamard, rewriter).expect("small");
+/// let weight = kfra.equations.last().expect("W");
+/// assert_eq!(print(&kfra.module.graph, weight.hessian, &Names::default()), "E(x*x') ⊗ E(hess(z))");
+/// assert_eq!(weight.given_up[0].name, "average-hessian");
+/// ```
 pub fn approximate(
     mut equations: Equations,
     curvature: Curvature,
@@ -66,19 +80,12 @@ pub fn approximate(
                 .map_err(fail)?;
             equation.hessian = press.sum(carried, residual, batch).map_err(fail)?;
         }
-        equation.given_up = press.given_up;
+        equation.given_up = std::mem::take(&mut press.given_up);
         if curvature == Curvature::Fisher && module.model.is_none() {
             // Whoever takes it for the loss is told that it has no model.
             equation.loss = None;
         }
         if let Some(loss) = &mut equation.loss {
-            let mut press = Press {
-                graph: &mut module.graph,
-                locals: &module.locals,
-                style,
-                rewriter,
-                given_up: Vec::new(),
-            };
             let mut own = loss.hessian;
             if curvature == Curvature::Fisher {
                 own = fisher(press.graph, own, &name, module.model.as_ref())?;
@@ -187,7 +194,7 @@ impl Press<'_> {
         if before != after {
             self.given_up.push(GivenUp {
                 name: "fisher".into(),
-                cites: "4b".into(),
+                cites: "Martens & Grosse 2015".into(),
                 words: "The loss Hessian becomes its expectation under the model of the loss."
                     .into(),
                 before,

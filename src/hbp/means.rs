@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::mode::Batch;
 use crate::expr::{Facts, Graph, Id, Name, Op, Role, ShapeError, Variable};
 
 /// Expressions with their means taken out.
@@ -18,7 +17,7 @@ pub struct Means {
 /// Takes the means out of expressions. The mean of `hessian`, ℋz, arrives as the value of ℋz itself.
 ///
 /// # Errors
-/// When a mean stands within a mean, which no batch mode of [`Batch`] leads to.
+/// When a mean stands within a mean, which no batch mode of [`Batch`](super::Batch) leads to.
 pub fn take_means(graph: &mut Graph, roots: &[Id], hessian: Id) -> Result<Means, ShapeError> {
     let mut outer: HashMap<Id, Id> = HashMap::new();
     let mut samples: Vec<(Name, Id)> = Vec::new();
@@ -77,11 +76,4 @@ fn for_a_sample(graph: &mut Graph, root: Id, hessian: Id) -> Result<Id, ShapeErr
         done.insert(id, new);
     }
     Ok(done[&root])
-}
-
-impl Batch {
-    /// True when children hand down one mean Hessian for all samples.
-    pub fn is_average(self) -> bool {
-        self != Self::Exact
-    }
 }

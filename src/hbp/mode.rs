@@ -69,6 +69,11 @@ impl Batch {
         (Self::AverageJacobian, "average-jacobian"),
     ];
 
+    /// True when children hand down one mean Hessian for all samples.
+    pub fn is_average(self) -> bool {
+        self != Self::Exact
+    }
+
     /// The approximations of the rule book that the mean of a congruence undergoes, in order.
     pub fn of_congruence(self) -> &'static [&'static str] {
         match self {

@@ -50,6 +50,12 @@ fn draw(
     let name = match (&arguments.network, file.networks().as_slice()) {
         (Some(name), _) => name.as_str().into(),
         (None, [only]) => only.clone(),
+        (None, []) => {
+            return Err(Failure::bad_input(
+                format!("{path} defines no network"),
+                "define one, as in `network n { input x: R[2]; target y: R[2]; h = linear[2](x); loss square_loss(h, y) }`",
+            ));
+        }
         (None, networks) => {
             return Err(Failure::bad_input(
                 format!("{path} holds {} networks", networks.len()),
