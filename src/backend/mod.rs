@@ -15,4 +15,4 @@ mod reduce;
 pub use algebra::{Algebra, MatrixRef, Nalgebra, Singular};
 pub use element::Element;
 pub use execute::{ExecuteError, Executor, Inputs, execute};
-pub use outputs::{OutputBlock, Outputs};
+pub use outputs::{OutputBlock, Outputs, khatri_rao};

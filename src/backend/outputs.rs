@@ -36,6 +36,14 @@ pub enum OutputBlock<T: Element> {
     },
     /// `S S'`, by S.
     Root(DMatrix<T>),
+    /// `S S'` where each column of S is the Kronecker product of a column of `left` and one of `right`: S is their
+    /// Khatri-Rao product.
+    KhatriRao {
+        /// The outer factors.
+        left: DMatrix<T>,
+        /// The inner factors.
+        right: DMatrix<T>,
+    },
     /// A sum of blocks of one shape.
     Sum(Vec<OutputBlock<T>>),
 }
@@ -53,6 +61,10 @@ impl<T: Element> OutputBlock<T> {
                 (a.saturating_mul(c), b.saturating_mul(d))
             }
             Self::Root(root) => (root.nrows(), root.nrows()),
+            Self::KhatriRao { left, right } => {
+                let rows = left.nrows().saturating_mul(right.nrows());
+                (rows, rows)
+            }
             Self::Sum(terms) => terms.first().map_or((0, 0), Self::shape),
         }
     }
@@ -84,11 +96,8 @@ impl<T: Element> OutputBlock<T> {
             Self::Kronecker { left, right } => {
                 left.to_dense(limit)?.kronecker(&right.to_dense(limit)?)
             }
-            Self::Root(root) => {
-                let mut square = DMatrix::zeros(rows, rows);
-                square.gemm(T::one(), root, &root.transpose(), T::zero());
-                square
-            }
+            Self::Root(root) => square(root),
+            Self::KhatriRao { left, right } => square(&khatri_rao(left, right)),
             Self::Sum(terms) => {
                 let mut total = DMatrix::zeros(rows, cols);
                 for term in terms {
@@ -98,6 +107,26 @@ impl<T: Element> OutputBlock<T> {
             }
         })
     }
+}
+
+/// `S S'`
+fn square<T: Element>(root: &DMatrix<T>) -> DMatrix<T> {
+    let mut square = DMatrix::zeros(root.nrows(), root.nrows());
+    square.gemm(T::one(), root, &root.transpose(), T::zero());
+    square
+}
+
+/// The Khatri-Rao product: each column is the Kronecker product of the columns of both.
+pub fn khatri_rao<T: Element>(left: &DMatrix<T>, right: &DMatrix<T>) -> DMatrix<T> {
+    let rows = right.nrows();
+    let mut product = DMatrix::zeros(left.nrows() * rows, left.ncols());
+    for (k, mut column) in product.column_iter_mut().enumerate() {
+        for (i, factor) in left.column(k).iter().enumerate() {
+            let part = right.column(k) * *factor;
+            column.rows_mut(i * rows, rows).copy_from(&part);
+        }
+    }
+    product
 }
 
 /// The outputs of a run by name, in the order they were asked for.

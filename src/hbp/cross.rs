@@ -64,6 +64,32 @@ fn raw_cross_residual(
     Ok(residual)
 }
 
+/// The mean over samples of `J'HK` with the mean Hessian H at the output, from the Jacobians of two variables (Eq. 6a).
+///
+/// # Errors
+/// When the module has too many variables.
+pub fn mean_carried(
+    module: &mut Module,
+    left: Id,
+    right: Id,
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let (_, hessian) = upstream(module);
+    let locals = module.locals.clone();
+    let graph = &mut module.graph;
+    let hessian = graph.node(Op::Expectation, &[hessian])?;
+    let carried = if left == right {
+        graph.node(Op::Congruence, &[left, hessian])?
+    } else {
+        let left = graph.node(Op::Transpose, &[left])?;
+        let right = graph.node(Op::Multiply, &[hessian, right])?;
+        graph.node(Op::Multiply, &[left, right])?
+    };
+    let mean = graph.node(Op::Expectation, &[carried])?;
+    let (style, report) = (Style::Hadamard, &mut Report::default());
+    Ok(rewriter.average(graph, &[mean], &locals, style, report)?[0])
+}
+
 /// The Jacobian of any value of a module, such as a local, with respect to an input or parameter.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! This floor knows no numbers: it holds expressions, their names and how they were derived.
 
 mod approximate;
+mod batched;
 mod cross;
 mod derive;
 mod expectation;
@@ -16,11 +17,12 @@ mod structure;
 mod unfold;
 
 pub use approximate::{GivenUp, approximate, fisher};
-pub use cross::{cross_hessian, cross_residual, jacobian_of};
+pub use batched::{Batched, Over, batched, columns_of};
+pub use cross::{cross_hessian, cross_residual, jacobian_of, mean_carried};
 pub use derive::{DeriveError, Request, derive, upstream};
 pub use expectation::{ExpectationError, expectation};
 pub use means::{Means, take_means};
-pub use mode::{Batch, Curvature, UnknownMode};
+pub use mode::{Batch, Curvature, Message, UnknownMode};
 pub use row_major::row_major;
 pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};

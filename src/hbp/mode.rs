@@ -32,6 +32,16 @@ pub enum Batch {
     AverageJacobian,
 }
 
+/// What travels backwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Message {
+    /// The Hessian at every value.
+    #[default]
+    Hessian,
+    /// A root of it, ℋz = SS', for every sample: S has as many columns as the loss needs.
+    Root,
+}
+
 impl Curvature {
     /// All of them, with their words on the command line.
     pub const ALL: [(Self, &'static str); 5] = [
@@ -82,6 +92,11 @@ impl Batch {
             Self::AverageJacobian => &["average-hessian", "average-jacobian"],
         }
     }
+}
+
+impl Message {
+    /// All of them, with their words on the command line.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Hessian, "hessian"), (Self::Root, "root")];
 }
 
 /// A word that names no mode.
@@ -140,5 +155,18 @@ impl FromStr for Batch {
     type Err = UnknownMode;
     fn from_str(text: &str) -> Result<Self, UnknownMode> {
         read(&Self::ALL, "--batch", text)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(&Self::ALL, self))
+    }
+}
+
+impl FromStr for Message {
+    type Err = UnknownMode;
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        read(&Self::ALL, "--message", text)
     }
 }

@@ -152,6 +152,10 @@ fn scaled<T: Element>(block: OutputBlock<T>, factor: T) -> OutputBlock<T> {
         },
         // (√c S)(√c S)' = c S S'
         OutputBlock::Root(root) => OutputBlock::Root(root * nalgebra::ComplexField::sqrt(factor)),
+        OutputBlock::KhatriRao { left, right } => OutputBlock::KhatriRao {
+            left: left * nalgebra::ComplexField::sqrt(factor),
+            right,
+        },
         OutputBlock::Sum(terms) => {
             OutputBlock::Sum(terms.into_iter().map(|term| scaled(term, factor)).collect())
         }

@@ -1,148 +1,176 @@
-//! The backward pass with mean Hessians (Eqs. 6 and 7). Why node by node: a child hands down one matrix for all samples,
-//! so every sample is seen at a node before any at its parents.
-
-use std::collections::BTreeMap;
+//! The passes for all samples side by side, and the backward pass with mean Hessians (Eqs. 6 and 7). Why node by node: a
+//! child hands down one matrix for all samples, so every sample is seen at a node before any at its parents.
 
 use nalgebra::DMatrix;
 
 use super::RunError;
 use super::batch::Data;
-use super::frontier::{Frontier, Step, carried};
-use super::graph::Live;
-use super::machine::{Crossed, Machine, add_message, dense};
-use super::prepare::Stage;
-use crate::backend::{Element, Inputs, OutputBlock};
+use super::frontier::Frontier;
+use super::machine::{Crossed, Machine};
+use super::pass::{OUTPUT, Upstream};
+use super::prepare::{Parent, Stage};
+use super::programs::{Found, Varying};
+use crate::backend::{Element, OutputBlock};
 use crate::expr::Name;
-use crate::hbp::Batch;
 
-/// What differs from sample to sample, node by node.
-type Sample<T> = Vec<Inputs<T>>;
+/// What differs from sample to sample, side by side: the inputs of every node, and the gradient at its value.
+#[derive(Clone, Debug)]
+pub(super) struct Abreast<T: Element> {
+    pub(super) samples: usize,
+    pub(super) nodes: Vec<Varying<T>>,
+}
+
+impl<T: Element> Abreast<T> {
+    /// Adds a gradient, or a column of a root, to what has arrived at a node.
+    pub(super) fn send(&mut self, parent: &Parent, columns: DMatrix<T>) {
+        let name: Name = format!("grad({})", parent.output).into();
+        match self.nodes[parent.node].get_mut(&name) {
+            Some(sum) => *sum += columns,
+            None => {
+                self.nodes[parent.node].insert(name, columns);
+            }
+        }
+    }
+}
 
 impl<T: Element> Machine<'_, T> {
     /// All passes for all samples.
     pub(super) fn average(&mut self, data: &Data<T>) -> Result<(), RunError> {
-        let mut samples = Vec::with_capacity(data.samples);
-        for sample in 0..data.samples {
-            self.load(sample, data);
-            self.forward()?;
-            samples.push(self.seen());
-        }
+        let mut abreast = self.forward_abreast(data)?;
         let stages = self.stages;
         let mut frontier = Frontier::of_loss(stages.len().saturating_sub(1));
-        self.forget();
         for (place, stage) in stages.iter().enumerate().rev() {
             if !stage.runs_backward() {
                 continue;
             }
-            let sums = self.sums(place, stage, &frontier, &mut samples)?;
-            self.combine(place, stage, sums, &mut frontier, data.samples)?;
+            let gradient = abreast.nodes[place].get(&*format!("grad({})", stage.output));
+            let size = gradient.map_or(1, DMatrix::nrows);
+            self.receive_hessian(place, &frontier, size);
+            let mut crossed = self.backward_abreast(place, &mut abreast)?;
+            if stage.upstream == Upstream::Loss && self.is_drawn() {
+                let share = T::one() / T::number(data.samples as f64);
+                for sample in 0..data.samples {
+                    let root = self.loss_root_at(place, &abreast, sample)?;
+                    self.take_root(place, &root, share, &mut crossed)?;
+                }
+            }
+            self.combine(place, &mut crossed)?;
+            self.cross(place, &mut frontier, crossed);
         }
         self.keep_shared(&frontier)
     }
 
-    /// The values of the sample that was run last, without the parameters.
-    fn seen(&self) -> Sample<T> {
-        let of = |(stage, inputs): (&Stage, &Inputs<T>)| -> Inputs<T> {
-            let is_parameter = |name: &Name| stage.parameters.iter().any(|(own, _)| own == name);
-            let varying = inputs.iter().filter(|(name, _)| !is_parameter(name));
-            varying.map(|(n, v)| (n.clone(), v.clone())).collect()
+    /// The values of all nodes for all samples. The loss is computed by its backward pass.
+    pub(super) fn forward_abreast(&mut self, data: &Data<T>) -> Result<Abreast<T>, RunError> {
+        let side_by_side = |values: &Vec<DMatrix<T>>| {
+            let rows = values.first().map_or(0, DMatrix::len);
+            let mut all = DMatrix::zeros(rows, values.len());
+            for (mut column, value) in all.column_iter_mut().zip(values) {
+                column.copy_from_slice(value.as_slice());
+            }
+            all
         };
-        self.stages.iter().zip(&self.inputs).map(of).collect()
-    }
-
-    /// Runs a node backwards for every sample: gradients go on, and what is averaged is summed.
-    fn sums(
-        &mut self,
-        place: usize,
-        stage: &Stage,
-        frontier: &Frontier<T>,
-        samples: &mut [Sample<T>],
-    ) -> Result<Sums<T>, RunError> {
-        let node = Live::Node(place);
-        let hessian = frontier.block(&node, &node);
-        let mut sums = Sums::default();
-        for sample in samples {
-            self.inputs[place].append(&mut sample[place]);
-            self.receive(place, frontier);
-            let mut crossed = Crossed::default();
-            for (name, block) in self.run_backward(place)?.0 {
-                if let Some(variable) = name.strip_prefix("grad.") {
-                    self.gradient(stage, variable, &block, sample)?;
-                } else if name.starts_with("mean(") {
-                    let value = dense(Some(&block))?;
-                    match sums.means.get_mut(name.as_str()) {
-                        Some(sum) => *sum += value,
-                        None => {
-                            sums.means.insert(name.as_str().into(), value);
-                        }
-                    }
-                } else {
-                    self.take(stage, &name, block, &mut crossed)?;
+        let loaded = |stage: &Stage| -> Varying<T> {
+            let found = stage.data.iter().filter_map(|(input, value)| {
+                let (_, values) = data.values.iter().find(|(name, _)| name == value)?;
+                Some((input.clone(), side_by_side(values)))
+            });
+            found.collect()
+        };
+        let mut abreast = Abreast {
+            samples: data.samples,
+            nodes: self.stages.iter().map(loaded).collect(),
+        };
+        let before = self.stages.len().saturating_sub(1);
+        for (place, stage) in self.stages[..before].iter().enumerate() {
+            let runner = &mut self.executors[stage.pass].forward;
+            let found = runner.all(&self.inputs[place], &abreast.nodes[place], data.samples);
+            for (_, value) in found.map_err(|error| stage.within(error))? {
+                let Found::Columns(value) = value else {
+                    continue;
+                };
+                for (reader, input) in &stage.readers {
+                    abreast.nodes[*reader].insert(input.clone(), value.clone());
                 }
             }
-            if self.batch == Batch::AverageHessian
-                && let Some(hessian) = &hessian
-            {
-                crossed.step.carried = carried(&crossed.step.jacobians, hessian);
-            }
-            sums.step.add(crossed.step);
         }
-        Ok(sums)
+        Ok(abreast)
     }
 
-    /// Hands a sample's gradient to the parent node, or adds it to the parameter's sum.
-    fn gradient(
-        &mut self,
-        stage: &Stage,
-        variable: &str,
-        block: &OutputBlock<T>,
-        sample: &mut Sample<T>,
-    ) -> Result<(), RunError> {
-        if let Some((_, full)) = stage.parameters.iter().find(|(own, _)| &**own == variable) {
-            return self.add_gradient(full, block);
-        }
-        if let Some(parent) = stage.parents.iter().find(|p| &*p.input == variable) {
-            add_message(&mut sample[parent.node], parent, dense(Some(block))?);
-        }
-        Ok(())
-    }
-
-    /// Makes the blocks of the means and moves the frontier.
-    fn combine(
+    /// Runs a node backwards for all samples: gradients go on, and means are laid out for what is made of them.
+    pub(super) fn backward_abreast(
         &mut self,
         place: usize,
-        stage: &Stage,
-        sums: Sums<T>,
-        frontier: &mut Frontier<T>,
-        samples: usize,
-    ) -> Result<(), RunError> {
-        let factor = T::one() / T::number(samples as f64);
-        let Sums { means, mut step } = sums;
-        step.scale(factor);
-        let means = means.into_iter().map(|(name, sum)| (name, sum * factor));
-        self.inputs[place].extend(means);
-        let carried =
-            (self.batch == Batch::AverageHessian).then(|| std::mem::take(&mut step.carried));
-        let mut crossed = Crossed { block: None, step };
-        if let Some(executor) = &mut self.executors[stage.pass].combine {
-            let outputs = executor
-                .run(&self.inputs[place])
-                .map(|()| executor.outputs())
-                .map_err(|error| stage.failed(error))?;
-            for (name, block) in outputs.0 {
-                self.take(stage, &name, block, &mut crossed)?;
+        abreast: &mut Abreast<T>,
+    ) -> Result<Crossed<T>, RunError> {
+        let stage = &self.stages[place];
+        if stage.upstream == Upstream::Loss {
+            let ones = DMatrix::from_element(1, abreast.samples, T::one());
+            abreast.nodes[place].insert(format!("grad({})", stage.output).into(), ones);
+        }
+        let runner = &mut self.executors[stage.pass].backward;
+        let found = runner.all(&self.inputs[place], &abreast.nodes[place], abreast.samples);
+        let mut crossed = Crossed::default();
+        for (name, result) in found.map_err(|error| stage.within(error))? {
+            match result {
+                Found::Columns(columns) => {
+                    let variable = name.strip_prefix("grad.");
+                    let parent = variable.and_then(|v| stage.parent(v));
+                    if let Some(parent) = parent {
+                        abreast.send(parent, columns);
+                    }
+                }
+                Found::Mean(mean) if name.starts_with("mean(") => {
+                    self.inputs[place].insert(name.as_str().into(), mean);
+                }
+                Found::Mean(mean) if name == OUTPUT => self.loss += mean[(0, 0)].double(),
+                Found::Mean(mean) => {
+                    let block = OutputBlock::Dense(mean);
+                    match name.strip_prefix("grad.").and_then(|v| stage.parameter(v)) {
+                        Some(full) => self.add_gradient(full, &block)?,
+                        None => self.take(stage, &name, block, &mut crossed)?,
+                    }
+                }
+                Found::Factors(..) => {}
             }
         }
-        self.cross(place, frontier, crossed, carried);
+        Ok(crossed)
+    }
+
+    /// Makes the blocks of the means.
+    pub(super) fn combine(
+        &mut self,
+        place: usize,
+        crossed: &mut Crossed<T>,
+    ) -> Result<(), RunError> {
+        let stage = &self.stages[place];
+        let Some(executor) = &mut self.executors[stage.pass].combine else {
+            return Ok(());
+        };
+        let outputs = executor
+            .run(&self.inputs[place])
+            .map(|()| executor.outputs())
+            .map_err(|error| stage.failed(error))?;
+        for (name, block) in outputs.0 {
+            self.take(stage, &name, block, crossed)?;
+        }
         Ok(())
     }
 }
 
-/// Sums over the samples at one node.
-#[derive(Debug, Default)]
-struct Sums<T: Element> {
-    /// What the blocks are made of.
-    means: BTreeMap<Name, DMatrix<T>>,
-    /// What moves the frontier.
-    step: Step<T>,
+impl Stage {
+    /// Where the message of one of the module's inputs goes.
+    pub(super) fn parent(&self, input: &str) -> Option<&Parent> {
+        self.parents.iter().find(|parent| &*parent.input == input)
+    }
+
+    /// The network's name of one of the module's parameters.
+    pub(super) fn parameter(&self, own: &str) -> Option<&Name> {
+        let found = self.parameters.iter().find(|(name, _)| &**name == own);
+        found.map(|(_, full)| full)
+    }
+
+    pub(super) fn within(&self, error: RunError) -> RunError {
+        error.within(&format!("`{}`", self.name))
+    }
 }

@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::arrays::Items;
 use super::{RunError, RunOptions, Vectorisation};
-use crate::backend::{Element, OutputBlock};
+use crate::backend::{Element, OutputBlock, khatri_rao};
 use crate::data::{Array, Item, Kind};
 use crate::expr::Matrix;
 
@@ -85,6 +85,13 @@ fn permuted<T: Element>(
             let (rows, cols) = root.shape();
             OutputBlock::Root(DMatrix::from_fn(rows, cols, |i, j| root[(order[i], j)]))
         }
+        // P (A ⊙ B) = B ⊙ A, column by column
+        OutputBlock::KhatriRao { left, right } if left.nrows() == shape.1 => {
+            OutputBlock::KhatriRao {
+                left: right,
+                right: left,
+            }
+        }
         OutputBlock::Sum(terms) => {
             let terms = terms.into_iter().map(|term| permuted(term, shape, limit));
             OutputBlock::Sum(terms.collect::<Result<_, _>>()?)
@@ -161,6 +168,20 @@ fn write_factors<T: Element>(
         OutputBlock::Root(root) => {
             put(".root".into(), matrix_array(root));
             "root"
+        }
+        OutputBlock::KhatriRao { left, right } => {
+            let rows = (left.nrows() as u64).saturating_mul(right.nrows() as u64);
+            let bytes = rows
+                .saturating_mul(left.ncols() as u64)
+                .saturating_mul(T::BYTES);
+            if bytes <= limit {
+                put(".root".into(), matrix_array(&khatri_rao(left, right)));
+                "root"
+            } else {
+                put(".khatri-rao.0".into(), matrix_array(left));
+                put(".khatri-rao.1".into(), matrix_array(right));
+                "khatri-rao"
+            }
         }
         OutputBlock::Sum(terms) => {
             for (k, term) in terms.iter().enumerate() {

@@ -20,7 +20,7 @@ pub(super) struct Frontier<T: Element> {
     blocks: Pairs<T>,
 }
 
-/// What replaces a node by what it is computed from: of one sample, or the sum and then the mean over all.
+/// What replaces a node by what it is computed from: of one sample, or the mean over all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Step<T: Element> {
     /// What the node is computed from, each once, with the node's Jacobian.
@@ -50,25 +50,12 @@ impl<T: Element> Step<T> {
         }
     }
 
-    /// Adds what another sample contributes.
-    pub(super) fn add(&mut self, other: Self) {
-        for (live, jacobian) in other.jacobians {
-            self.add_jacobian(&live, jacobian);
-        }
-        for ((u, v), block) in other.carried {
-            add_pair(&mut self.carried, &u, &v, block);
-        }
-        for ((u, v), block) in other.residual {
-            add_pair(&mut self.residual, &u, &v, block);
-        }
-    }
-
-    /// Multiplies everything by a number.
-    pub(super) fn scale(&mut self, factor: T) {
-        let blocks = self.carried.values_mut().chain(self.residual.values_mut());
-        let jacobians = self.jacobians.iter_mut().map(|(_, jacobian)| jacobian);
-        for matrix in blocks.chain(jacobians) {
-            *matrix *= factor;
+    /// Adds what is carried between two of the module's variables, u not after v.
+    pub(super) fn add_carried(&mut self, u: &Live, v: &Live, is_one: bool, block: &DMatrix<T>) {
+        if u == v && !is_one {
+            add_pair(&mut self.carried, u, v, block + block.transpose());
+        } else {
+            add_pair(&mut self.carried, u, v, block.clone());
         }
     }
 }
@@ -218,9 +205,14 @@ pub(super) fn treated<T: Element>(residual: Pairs<T>, curvature: Curvature) -> P
             }
         }
     }
-    let mut eigen = whole.symmetric_eigen();
-    eigen.eigenvalues.apply(|value| *value = of(*value));
-    let whole = eigen.recompose();
+    // What is not finite has no eigenvalues, and looking for them would not end.
+    let whole = if whole.iter().all(|value| value.is_finite()) {
+        let mut eigen = whole.symmetric_eigen();
+        eigen.eigenvalues.apply(|value| *value = of(*value));
+        eigen.recompose()
+    } else {
+        DMatrix::from_element(size, size, T::number(f64::NAN))
+    };
     let mut pairs = Pairs::new();
     for (place, (p, row, rows)) in places().enumerate() {
         for (q, col, cols) in places().skip(place) {

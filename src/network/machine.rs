@@ -14,10 +14,11 @@ use super::graph::{Dag, Live, nodes};
 use super::module::concrete_shape;
 use super::pass::{OUTPUT, Upstream};
 use super::prepare::{Parent, Prepared, Stage};
-use super::{RunError, RunOptions};
+use super::programs::Runner;
+use super::{RunError, RunOptions, Sampling};
 use crate::backend::{Element, ExecuteError, Executor, Inputs, OutputBlock, Outputs};
 use crate::expr::{Name, Shape};
-use crate::hbp::{Batch, Curvature};
+use crate::hbp::Curvature;
 use crate::language::Network;
 
 /// The buffers of a run and the sums over the samples so far.
@@ -27,13 +28,18 @@ pub(super) struct Machine<'p, T: Element> {
     pub(super) executors: Vec<Executors<'p, T>>,
     /// The arrays of each node.
     pub(super) inputs: Vec<Inputs<T>>,
+    /// The sum of the losses so far, or their mean where all are computed at once.
     pub(super) loss: f64,
-    gradients: BTreeMap<Name, DMatrix<T>>,
+    /// Sums or means, as of the loss.
+    pub(super) gradients: BTreeMap<Name, DMatrix<T>>,
     pub(super) blocks: BTreeMap<Name, Mean<T>>,
+    /// What the sums are divided by.
+    divisor: f64,
     /// The parameters that several nodes read.
-    shared: Vec<Name>,
-    curvature: Curvature,
-    pub(super) batch: Batch,
+    pub(super) shared: Vec<Name>,
+    pub(super) curvature: Curvature,
+    pub(super) sampling: Sampling,
+    pub(super) limit: u64,
 }
 
 /// What a node hands across the frontier.
@@ -43,6 +49,8 @@ pub(super) struct Crossed<T: Element> {
     pub(super) block: Option<(Live, DMatrix<T>)>,
     /// Of several, the Jacobians and second-order terms.
     pub(super) step: Step<T>,
+    /// True when the mean of `J'ℋzJ` is known, which is not that of the Jacobians.
+    pub(super) is_carried: bool,
 }
 
 /// Adds a gradient to those that have arrived at a node.
@@ -58,9 +66,11 @@ pub(super) fn add_message<T: Element>(inputs: &mut Inputs<T>, parent: &Parent, v
 
 /// The programs of one module, ready to run.
 pub(super) struct Executors<'p, T: Element> {
-    forward: Executor<'p, T>,
-    pub(super) backward: Executor<'p, T>,
+    pub(super) forward: Runner<'p, T>,
+    pub(super) backward: Runner<'p, T>,
     pub(super) combine: Option<Executor<'p, T>>,
+    pub(super) root: Runner<'p, T>,
+    pub(super) model: Runner<'p, T>,
 }
 
 impl<'p, T: Element> Machine<'p, T> {
@@ -72,9 +82,11 @@ impl<'p, T: Element> Machine<'p, T> {
     ) -> Self {
         let executors = prepared.passes.iter();
         let executors = executors.map(|pass| Executors {
-            forward: Executor::new(&pass.forward),
-            backward: Executor::new(&pass.backward),
+            forward: Runner::new(&pass.forward),
+            backward: Runner::new(&pass.backward),
             combine: pass.combine.as_ref().map(Executor::new),
+            root: Runner::new(&pass.root),
+            model: Runner::new(&pass.model),
         });
         let inputs = nodes(network).map(|node| {
             let mut inputs = Inputs::new();
@@ -93,9 +105,14 @@ impl<'p, T: Element> Machine<'p, T> {
             loss: 0.0,
             gradients: BTreeMap::new(),
             blocks: names.map(|name| (name, Mean::new(options.limit))).collect(),
+            divisor: match prepared.is_together {
+                true => 1.0,
+                false => data.samples as f64,
+            },
             shared: Dag::new(network).shared(),
             curvature: options.curvature,
-            batch: options.batch,
+            sampling: options.sampling,
+            limit: options.limit,
         }
     }
 
@@ -103,11 +120,11 @@ impl<'p, T: Element> Machine<'p, T> {
     pub(super) fn sample(&mut self, sample: usize, data: &Data<T>) -> Result<(), RunError> {
         self.load(sample, data);
         self.forward()?;
-        self.backward()
+        self.backward(sample)
     }
 
     /// Lays a sample's data out for the nodes that read them.
-    pub(super) fn load(&mut self, sample: usize, data: &Data<T>) {
+    fn load(&mut self, sample: usize, data: &Data<T>) {
         for (stage, inputs) in self.stages.iter().zip(&mut self.inputs) {
             for (input, value) in &stage.data {
                 let values = data.values.iter().find(|(name, _)| name == value);
@@ -118,14 +135,13 @@ impl<'p, T: Element> Machine<'p, T> {
         }
     }
 
-    pub(super) fn forward(&mut self) -> Result<(), RunError> {
+    fn forward(&mut self) -> Result<(), RunError> {
         // The loss is computed by its backward pass.
         let before = self.stages.len().saturating_sub(1);
         for (place, stage) in self.stages[..before].iter().enumerate() {
             let executor = &mut self.executors[stage.pass].forward;
             let outputs = executor
-                .run(&self.inputs[place])
-                .map(|()| executor.outputs())
+                .sample(&self.inputs[place])
                 .map_err(|error| stage.failed(error))?;
             let value = dense(outputs.get(OUTPUT))?;
             for (reader, input) in &stage.readers {
@@ -135,7 +151,7 @@ impl<'p, T: Element> Machine<'p, T> {
         Ok(())
     }
 
-    fn backward(&mut self) -> Result<(), RunError> {
+    fn backward(&mut self, sample: usize) -> Result<(), RunError> {
         let stages = self.stages;
         let last = stages.len().saturating_sub(1);
         let mut frontier = Frontier::of_loss(last);
@@ -153,41 +169,50 @@ impl<'p, T: Element> Machine<'p, T> {
                     self.take(stage, &name, block, &mut crossed)?;
                 }
             }
-            self.cross(place, &mut frontier, crossed, None);
+            if stage.upstream == Upstream::Loss && self.is_drawn() {
+                let inputs = self.inputs[place].clone();
+                let root = self.loss_root(place, &inputs, sample)?;
+                self.take_root(place, &root, T::one(), &mut crossed)?;
+            }
+            self.cross(place, &mut frontier, crossed);
         }
         self.keep_shared(&frontier)
     }
 
     /// Drops the messages of the sample before.
-    pub(super) fn forget(&mut self) {
+    fn forget(&mut self) {
         for inputs in &mut self.inputs {
             inputs.retain(|name, _| !name.starts_with("grad("));
         }
     }
 
     /// Lays out what arrives at a node: its block of the frontier, and for the loss δ = 1.
-    pub(super) fn receive(&mut self, place: usize, frontier: &Frontier<T>) {
+    fn receive(&mut self, place: usize, frontier: &Frontier<T>) {
         let stage = &self.stages[place];
-        let node = Live::Node(place);
         let inputs = &mut self.inputs[place];
-        if stage.upstream == Upstream::Loss {
-            let name = format!("grad({})", stage.output);
-            inputs.insert(name.into(), DMatrix::from_element(1, 1, T::one()));
-        }
         let gradient: Name = format!("grad({})", stage.output).into();
+        if stage.upstream == Upstream::Loss {
+            inputs.insert(gradient.clone(), DMatrix::from_element(1, 1, T::one()));
+        }
         let size = inputs.get(&gradient).map_or(1, DMatrix::len);
+        self.receive_hessian(place, frontier, size);
+    }
+
+    /// Lays out the Hessian at a node's value, of `size` entries.
+    pub(super) fn receive_hessian(&mut self, place: usize, frontier: &Frontier<T>, size: usize) {
+        let node = Live::Node(place);
         let block = frontier.block(&node, &node);
         let block = block.unwrap_or_else(|| DMatrix::zeros(size, size));
-        inputs.insert(format!("hess({})", stage.output).into(), block);
+        let name = format!("hess({})", self.stages[place].output);
+        self.inputs[place].insert(name.into(), block);
     }
 
     /// Runs a node backwards.
-    pub(super) fn run_backward(&mut self, place: usize) -> Result<Outputs<T>, RunError> {
+    fn run_backward(&mut self, place: usize) -> Result<Outputs<T>, RunError> {
         let stage = &self.stages[place];
         let executor = &mut self.executors[stage.pass].backward;
         executor
-            .run(&self.inputs[place])
-            .map(|()| executor.outputs())
+            .sample(&self.inputs[place])
             .map_err(|error| stage.failed(error))
     }
 
@@ -231,6 +256,14 @@ impl<'p, T: Element> Machine<'p, T> {
             if let Some(live) = live(variable) {
                 crossed.block = Some((live, dense(Some(&block))?));
             }
+        } else if let Some(pair) = name.strip_prefix("carried|") {
+            if let Some((u, v)) = pair.split_once('|')
+                && let (Some(live_u), Some(live_v)) = (live(u), live(v))
+            {
+                let block = dense(Some(&block))?;
+                (crossed.step).add_carried(&live_u, &live_v, u == v, &block);
+                crossed.is_carried = true;
+            }
         } else if let Some(variable) = name.strip_prefix("jac|") {
             if let Some(live) = live(variable) {
                 crossed.step.add_jacobian(&live, dense(Some(&block))?);
@@ -245,28 +278,25 @@ impl<'p, T: Element> Machine<'p, T> {
         Ok(())
     }
 
-    /// Moves the frontier across a node. `carried`: the mean of `J'ℋzJ`, where it is not that of the Jacobians given.
-    pub(super) fn cross(
-        &mut self,
-        place: usize,
-        frontier: &mut Frontier<T>,
-        crossed: Crossed<T>,
-        carried: Option<Pairs<T>>,
-    ) {
+    /// Moves the frontier across a node.
+    pub(super) fn cross(&mut self, place: usize, frontier: &mut Frontier<T>, crossed: Crossed<T>) {
         let stage = &self.stages[place];
         let node = Live::Node(place);
-        let Crossed { block, mut step } = crossed;
+        let Crossed {
+            block,
+            mut step,
+            is_carried,
+        } = crossed;
         if stage.crossing.is_alone {
             frontier.replace(&node, block);
             return;
         }
-        step.carried = match carried {
-            Some(carried) => carried,
-            None => match frontier.block(&node, &node) {
+        if !is_carried {
+            step.carried = match frontier.block(&node, &node) {
                 Some(hessian) => frontier::carried(&step.jacobians, &hessian),
                 None => Pairs::new(),
-            },
-        };
+            };
+        }
         step.residual = treated(std::mem::take(&mut step.residual), self.curvature);
         // What has no Jacobian, as at the loss, is reached by its second-order terms alone.
         for ((live, _), block) in &step.residual {
@@ -314,15 +344,15 @@ impl<'p, T: Element> Machine<'p, T> {
         data: &Data<T>,
         options: &RunOptions,
     ) -> Result<Items, RunError> {
-        let samples = data.samples as f64;
-        let loss = DMatrix::from_element(1, 1, T::number(self.loss / samples));
+        let share = T::number(1.0 / self.divisor);
+        let loss = DMatrix::from_element(1, 1, T::number(self.loss / self.divisor));
         let mut items = Items::new();
         items.insert("loss".into(), value_array(&loss, &Shape::scalar()).into());
         for parameter in &network.parameters {
             let name = &parameter.name;
             let shape = concrete_shape(&parameter.shape, &data.sizes)?;
             if let Some(sum) = self.gradients.remove(name) {
-                let mean = sum * (T::one() / T::number(samples));
+                let mean = sum * share;
                 let array = value_array(&mean, &parameter.shape);
                 items.insert(format!("grad.{name}"), array.into());
             }

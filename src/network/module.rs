@@ -13,7 +13,6 @@ use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
 use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
-use crate::hbp::Batch;
 use crate::kernel::{Program, compile_within};
 
 /// Runs a module: its output, and for every input and parameter `v` the gradient `grad.v` and the block `hess.v`.
@@ -43,25 +42,21 @@ pub(crate) fn program(
     options: &RunOptions,
 ) -> Result<Program, RunError> {
     let all: Vec<Name> = module.variables().cloned().collect();
-    let wanted = pass::Wanted {
+    let wanted = pass::Asked {
         gradients: all.clone(),
         blocks: all,
-        joint: Vec::new(),
+        ..pass::Asked::default()
     };
     // Of one sample every mean is itself.
-    let mode = Mode {
-        upstream: Upstream::Given,
-        curvature: options.curvature,
-        batch: Batch::Exact,
-    };
+    let mode = Mode::exact(Upstream::Given, options.curvature);
     let Derived {
         graph,
         output,
         backward,
-        combine: _,
+        ..
     } = derived(module, &wanted, mode, &options.rewriter)?;
     let mut outputs = vec![(module.output.0.to_string(), output)];
-    outputs.extend(backward);
+    outputs.extend(backward.into_iter().map(|wanted| (wanted.name, wanted.id)));
     Ok(compile_within(&graph, &outputs, sizes, options.limit)?)
 }
 

@@ -2,7 +2,7 @@
 //! this version must refuse it.
 
 use crate::expr::Sizes;
-use crate::hbp::{Batch, Curvature};
+use crate::hbp::{Batch, Curvature, Message};
 use crate::kernel::MEMORY_LIMIT;
 use crate::rewrite::Rewriter;
 
@@ -26,6 +26,21 @@ pub enum Precision {
     Single,
 }
 
+/// How the expectation under the model of a loss is taken, which makes the Fisher matrix of its Hessian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampling {
+    /// By the moments of the model.
+    #[default]
+    Exact,
+    /// As the mean over targets drawn from the model.
+    Drawn {
+        /// How many for every sample, at least one.
+        targets: usize,
+        /// The seed of the draws.
+        seed: u64,
+    },
+}
+
 /// How a file is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -45,6 +60,12 @@ pub struct RunOptions {
     pub curvature: Curvature,
     /// What becomes of the sample mean.
     pub batch: Batch,
+    /// What travels backwards.
+    pub message: Message,
+    /// How Fisher matrices are taken.
+    pub sampling: Sampling,
+    /// The number of samples of a plan; a run has those of its data.
+    pub batch_size: usize,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -62,6 +83,9 @@ impl Default for RunOptions {
             precision: Precision::default(),
             curvature: Curvature::default(),
             batch: Batch::default(),
+            message: Message::default(),
+            sampling: Sampling::default(),
+            batch_size: 32,
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }

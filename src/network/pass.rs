@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::RunError;
 use super::error::definition;
-use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, Sizes, written_function};
+use super::programs::{Bounds, Programs, Wanted};
+use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, written_function};
 use crate::hbp::{
-    Batch, Curvature, DeriveError, Equations, ExpectationError, Request, UnfoldError, approximate,
-    cross_residual, derive, fisher, take_means, unfold,
+    Batch, Curvature, DeriveError, Equations, ExpectationError, Message, Over, Request,
+    UnfoldError, approximate, cross_residual, derive, fisher, mean_carried, take_means, unfold,
 };
 use crate::kernel::{Program, compile_within};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
@@ -20,10 +21,14 @@ pub(crate) struct Derived {
     pub(crate) graph: Graph,
     /// The output's value.
     pub(crate) output: Id,
-    /// For each sample: `grad.v`, and `hess.v` or the values to be averaged, for every variable asked for.
-    pub(crate) backward: Vec<(String, Id)>,
+    /// `grad.v` for every variable asked for; then `hess.v` of every sample, or what is averaged, and what crosses the frontier.
+    pub(crate) backward: Vec<Wanted>,
     /// `hess.v` in terms of the means; empty where every sample has its own.
     pub(crate) combine: Vec<(String, Id)>,
+    /// What a column of a root becomes at every variable; at the loss, what the root is made of.
+    pub(crate) root: Vec<Wanted>,
+    /// The parameters of the model that targets are drawn from.
+    pub(crate) model: Vec<Wanted>,
 }
 
 /// What arrives at the output.
@@ -41,136 +46,257 @@ pub(crate) struct Mode {
     pub(crate) upstream: Upstream,
     pub(crate) curvature: Curvature,
     pub(crate) batch: Batch,
+    pub(crate) message: Message,
+    /// True when the loss Hessian is estimated by targets drawn from its model.
+    pub(crate) is_drawn: bool,
+}
+
+impl Mode {
+    /// The exact Hessian, as a module alone sends it.
+    pub(crate) fn exact(upstream: Upstream, curvature: Curvature) -> Self {
+        Self {
+            upstream,
+            curvature,
+            batch: Batch::Exact,
+            message: Message::Hessian,
+            is_drawn: false,
+        }
+    }
+
+    /// True when second-order terms are dropped at this module.
+    fn drops_residuals(self) -> bool {
+        self.upstream == Upstream::Given && self.curvature.of_module() == Some("ggn")
+    }
 }
 
 /// Which of a module's variables are asked for what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct Asked {
     /// All that something is asked of: their gradients.
     pub(crate) gradients: Vec<Name>,
     /// Those whose block is made of ℋz alone.
     pub(crate) blocks: Vec<Name>,
     /// Those that stay in a frontier with others: their Jacobians, and the second-order terms between them.
     pub(crate) joint: Vec<Name>,
+    /// Those that a root reaches.
+    pub(crate) rooted: Vec<Name>,
 }
 
-/// Expressions by name.
-type Named = Vec<(String, Id)>;
-
-/// `jac|u` and `resid|u|v` for what stays in a frontier, u not after v.
-fn joint(
-    equations: &Equations,
-    wanted: &Wanted,
+/// What is asked of a module, and how.
+#[derive(Clone, Copy)]
+struct Order<'a> {
+    asked: &'a Asked,
     mode: Mode,
-    rewriter: &Rewriter,
-) -> Result<(Equations, Named), RunError> {
-    let mut equations = equations.clone();
-    let mut named = Vec::new();
-    let has_residual = mode.upstream == Upstream::Loss || mode.curvature.of_module() != Some("ggn");
-    for (place, u) in wanted.joint.iter().enumerate() {
-        let own = equations.equations.iter().find(|e| e.variable == *u);
-        let Some((jacobian, residual)) = own.map(|e| (e.jacobian, e.residual)) else {
-            continue;
-        };
-        if mode.upstream == Upstream::Given {
-            named.push((format!("jac|{u}"), jacobian));
-        }
-        if !has_residual {
-            continue;
-        }
-        let residual = expected(&mut equations.module, residual, mode)?;
-        named.push((format!("resid|{u}|{u}"), residual));
-        for v in &wanted.joint[place + 1..] {
-            let cross = cross_residual(&mut equations.module, u, v, rewriter);
-            let cross = cross.map_err(UnfoldError::from)?;
-            let cross = expected(&mut equations.module, cross, mode)?;
-            named.push((format!("resid|{u}|{v}"), cross));
-        }
-    }
-    Ok((equations, named))
-}
-
-/// A part of the loss Hessian, as the curvature wants it.
-fn expected(module: &mut Module, part: Id, mode: Mode) -> Result<Id, RunError> {
-    if mode.upstream != Upstream::Loss || mode.curvature != Curvature::Fisher {
-        return Ok(part);
-    }
-    let (name, model) = (&module.name, module.model.as_ref());
-    let fisher = fisher(&mut module.graph, part, name, model);
-    Ok(fisher.map_err(DeriveError::from)?)
+    rewriter: &'a Rewriter,
 }
 
 /// Derives what a module sends back.
 pub(crate) fn derived(
     module: &Module,
-    wanted: &Wanted,
+    asked: &Asked,
     mode: Mode,
     rewriter: &Rewriter,
 ) -> Result<Derived, RunError> {
     concrete(module)?;
+    let order = Order {
+        asked,
+        mode,
+        rewriter,
+    };
     let request = Request {
-        wrt: Some(wanted.gradients.clone()),
+        wrt: Some(asked.gradients.clone()),
         style: Style::Hadamard,
     };
-    let mut report = Report::default();
-    let equations = derive(module, &request, rewriter, &mut report)?;
-    let Mode {
-        upstream,
-        curvature,
-        batch,
-    } = mode;
-    if upstream == Upstream::Loss && curvature == Curvature::Fisher && module.model.is_none() {
+    let mut equations = derive(module, &request, rewriter, &mut Report::default())?;
+    if mode.upstream == Upstream::Loss
+        && mode.curvature == Curvature::Fisher
+        && module.model.is_none()
+    {
         let module = module.name.clone();
         return Err(DeriveError::from(ExpectationError::NoModel { module }).into());
     }
-    let joint = joint(&equations, wanted, mode, rewriter)?;
-    let mut equations = approximate(joint.0, curvature, batch, request.style, rewriter)?;
-    let joint = joint.1;
+    let mut results = Vec::new();
+    let mut combined = Vec::new();
+    joint(&mut equations, order, &mut results, &mut combined)?;
+    let root = root(&mut equations, order)?;
+    let mut equations = approximate(
+        equations,
+        mode.curvature,
+        mode.batch,
+        request.style,
+        rewriter,
+    )?;
     let hessian = equations.output_hessian();
-    let (mut backward, mut blocks) = (joint, Vec::new());
     for equation in &equations.equations {
-        let (gradient, block) = match (&equation.loss, upstream) {
+        let (gradient, block) = match (&equation.loss, mode.upstream) {
             (Some(loss), Upstream::Loss) => (loss.gradient, loss.hessian),
             _ => (equation.gradient, equation.hessian),
         };
         let v = &equation.variable;
-        backward.push((format!("grad.{v}"), gradient));
-        if !wanted.blocks.contains(v) {
+        let over = if module.parameters.contains(v) {
+            Over::Mean
+        } else {
+            Over::Columns
+        };
+        results.push(Wanted::new(format!("grad.{v}"), gradient, over));
+        if !asked.blocks.contains(v) {
             continue;
         }
-        let block = (format!("hess.{v}"), block);
-        if batch.is_average() {
-            blocks.push(block);
+        let name = format!("hess.{v}");
+        if mode.batch.is_average() {
+            combined.push((name, block));
         } else {
-            backward.push(block);
+            results.push(Wanted::new(name, block, Over::Columns));
         }
     }
     let output = equations.module.output.1;
+    let model = model(&equations.module, mode);
     let mut graph = std::mem::take(&mut equations.module.graph);
     let mut combine = Vec::new();
     if let Some(hessian) = hessian {
-        let roots: Vec<Id> = blocks.iter().map(|(_, id)| *id).collect();
+        let roots: Vec<Id> = combined.iter().map(|(_, id)| *id).collect();
         let means = take_means(&mut graph, &roots, hessian).map_err(RewriteError::from);
         let means = means.map_err(UnfoldError::from)?;
         let samples = means.samples.into_iter();
-        backward.extend(samples.map(|(name, id)| (name.to_string(), id)));
-        let names = blocks.into_iter().map(|(name, _)| name);
+        results.extend(samples.map(|(name, id)| Wanted::new(&*name, id, Over::Mean)));
+        let names = combined.into_iter().map(|(name, _)| name);
         combine.extend(names.zip(means.roots));
     }
-    let named = backward.iter().chain(&combine);
-    let roots: Vec<Id> = std::iter::once(output)
-        .chain(named.map(|(_, id)| *id))
-        .collect();
-    let unfolded = unfold(&mut graph, &roots, rewriter)?;
-    for ((_, id), new) in backward.iter_mut().chain(&mut combine).zip(&unfolded[1..]) {
-        *id = *new;
-    }
-    Ok(Derived {
+    let mut derived = Derived {
         graph,
-        output: unfolded[0],
-        backward,
+        output,
+        backward: results,
         combine,
-    })
+        root,
+        model,
+    };
+    derived.unfold(rewriter)?;
+    Ok(derived)
+}
+
+/// `jac|u` and `resid|u|v` for what stays in a frontier, u not after v; with mean Hessians also `carried|u|v`.
+fn joint(
+    equations: &mut Equations,
+    order: Order,
+    results: &mut Vec<Wanted>,
+    combined: &mut Vec<(String, Id)>,
+) -> Result<(), RunError> {
+    let Order { asked, mode, .. } = order;
+    for (place, u) in asked.joint.iter().enumerate() {
+        let Some(jacobian) = jacobian_of(equations, u) else {
+            continue;
+        };
+        if mode.upstream == Upstream::Given {
+            results.push(Wanted::new(format!("jac|{u}"), jacobian, Over::Mean));
+        }
+        for v in &asked.joint[place..] {
+            if !mode.drops_residuals() {
+                let block = second_order(equations, u, v, order)?;
+                results.push(Wanted::new(format!("resid|{u}|{v}"), block, Over::Mean));
+            }
+            let right = jacobian_of(equations, v);
+            if let (Upstream::Given, Batch::AverageHessian, Some(right)) =
+                (mode.upstream, mode.batch, right)
+            {
+                let carried = mean_carried(&mut equations.module, jacobian, right, order.rewriter);
+                let carried = carried.map_err(UnfoldError::from)?;
+                combined.push((format!("carried|{u}|{v}"), carried));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn jacobian_of(equations: &Equations, v: &Name) -> Option<Id> {
+    let own = equations.equations.iter().find(|e| e.variable == *v);
+    own.map(|equation| equation.jacobian)
+}
+
+/// The second-order term between two variables, at the loss as the curvature wants it.
+fn second_order(
+    equations: &mut Equations,
+    u: &Name,
+    v: &Name,
+    order: Order,
+) -> Result<Id, RunError> {
+    let own = equations.equations.iter().find(|e| e.variable == *u);
+    let part = match own {
+        Some(equation) if u == v => equation.residual,
+        _ => {
+            let cross = cross_residual(&mut equations.module, u, v, order.rewriter);
+            cross.map_err(UnfoldError::from)?
+        }
+    };
+    if order.mode.upstream != Upstream::Loss || order.mode.curvature != Curvature::Fisher {
+        return Ok(part);
+    }
+    let module = &mut equations.module;
+    let (name, model) = (&module.name, module.model.as_ref());
+    let fisher = fisher(&mut module.graph, part, name, model);
+    Ok(fisher.map_err(DeriveError::from)?)
+}
+
+/// What a root becomes: at a module `J'S`, which is the gradient with a column of S in the place of δz; at the loss the
+/// Hessian between all that it reaches, or the gradients at drawn targets.
+fn root(equations: &mut Equations, order: Order) -> Result<Vec<Wanted>, RunError> {
+    let Order { asked, mode, .. } = order;
+    let mut wanted = Vec::new();
+    for (place, u) in asked.rooted.iter().enumerate() {
+        if mode.upstream == Upstream::Loss && !mode.is_drawn {
+            for v in &asked.rooted[place..] {
+                let block = second_order(equations, u, v, order)?;
+                wanted.push(Wanted::new(format!("resid|{u}|{v}"), block, Over::Columns));
+            }
+            continue;
+        }
+        let Some(own) = equations.equations.iter().find(|e| e.variable == *u) else {
+            continue;
+        };
+        let gradient = match (&own.loss, mode.upstream) {
+            (Some(loss), Upstream::Loss) => loss.gradient,
+            _ => own.gradient,
+        };
+        let is_column = equations.module.graph.shape(gradient).is_column();
+        let over = if is_column {
+            Over::Columns
+        } else {
+            Over::Factors
+        };
+        wanted.push(Wanted::new(format!("grad.{u}"), gradient, over));
+    }
+    Ok(wanted)
+}
+
+/// The parameters of the loss's model where targets are drawn from it.
+fn model(module: &Module, mode: Mode) -> Vec<Wanted> {
+    let model = module.model.as_ref();
+    let model = model.filter(|_| mode.is_drawn && mode.upstream == Upstream::Loss);
+    let parameters = model.map_or(&[][..], |model| &model.parameters);
+    let named = parameters.iter().enumerate();
+    named
+        .map(|(place, id)| Wanted::new(format!("model|{place}"), *id, Over::Columns))
+        .collect()
+}
+
+impl Derived {
+    /// Replaces derivatives of functions by what kernels know.
+    fn unfold(&mut self, rewriter: &Rewriter) -> Result<(), UnfoldError> {
+        let wanted = (self.backward.iter_mut())
+            .chain(&mut self.root)
+            .chain(&mut self.model)
+            .map(|wanted| &mut wanted.id);
+        let combined = self.combine.iter_mut().map(|(_, id)| id);
+        let ids: Vec<&mut Id> = std::iter::once(&mut self.output)
+            .chain(wanted)
+            .chain(combined)
+            .collect();
+        let roots: Vec<Id> = ids.iter().map(|id| **id).collect();
+        let unfolded = unfold(&mut self.graph, &roots, rewriter)?;
+        for (id, new) in ids.into_iter().zip(unfolded) {
+            *id = new;
+        }
+        Ok(())
+    }
 }
 
 /// Refuses a module with abstract functions, which have no values.
@@ -208,12 +334,16 @@ pub(crate) fn concrete(module: &Module) -> Result<(), RunError> {
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     /// The output alone.
-    pub(crate) forward: Program,
+    pub(crate) forward: Programs,
     /// Gradients, and Hessians or what they are averaged from. For the loss the output, too, since nothing has to be
     /// waited for.
-    pub(crate) backward: Program,
+    pub(crate) backward: Programs,
     /// Hessians from the means.
     pub(crate) combine: Option<Program>,
+    /// What a column of a root becomes; at the loss what the root is made of, sample by sample.
+    pub(crate) root: Programs,
+    /// The parameters of the loss's model, sample by sample.
+    pub(crate) model: Programs,
 }
 
 /// The name of the output in programs.
@@ -231,21 +361,37 @@ pub struct Preparation {
 /// Compiles the passes of a module in a network.
 pub(crate) fn compiled(
     derived: &Derived,
+    module: &Module,
     upstream: Upstream,
-    sizes: &Sizes,
-    limit: u64,
+    bounds: Bounds,
 ) -> Result<Pass, RunError> {
-    let compile = |outputs: &[(String, Id)]| compile_within(&derived.graph, outputs, sizes, limit);
-    let output = (OUTPUT.to_owned(), derived.output);
+    let (z, _) = &module.output;
+    let mut varying = module.inputs.clone();
+    varying.push(format!("grad({z})").into());
+    let compile = |wanted: &[Wanted], bounds: Bounds| {
+        Programs::compile(&derived.graph, wanted, &varying, bounds)
+    };
+    let output = |over| Wanted::new(OUTPUT, derived.output, over);
     let mut backward = derived.backward.clone();
     if upstream == Upstream::Loss {
-        backward.insert(0, output.clone());
+        backward.insert(0, output(Over::Mean));
     }
+    let alone = Bounds {
+        samples: None,
+        ..bounds
+    };
+    let of_root = match upstream {
+        Upstream::Given => bounds,
+        Upstream::Loss => alone,
+    };
+    let combine = (!derived.combine.is_empty())
+        .then(|| compile_within(&derived.graph, &derived.combine, bounds.sizes, bounds.limit))
+        .transpose()?;
     Ok(Pass {
-        forward: compile(&[output])?,
-        backward: compile(&backward)?,
-        combine: (!derived.combine.is_empty())
-            .then(|| compile(&derived.combine))
-            .transpose()?,
+        forward: compile(&[output(Over::Columns)], bounds)?,
+        backward: compile(&backward, bounds)?,
+        combine,
+        root: compile(&derived.root, of_root)?,
+        model: compile(&derived.model, alone)?,
     })
 }

@@ -7,7 +7,8 @@ use super::binding::list;
 use super::module::{named_sizes, program};
 use super::pass::{Pass, Upstream};
 use super::prepare::{Definition, Prepared, define, prepare};
-use super::{RunError, RunOptions};
+use super::programs::Programs;
+use super::{Message, RunError, RunOptions};
 use crate::expr::{Module, Sizes};
 use crate::language::File;
 
@@ -38,8 +39,15 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
     let mut options = options.clone();
     options.sizes.retain(|name, _| dimensions.contains(name));
     let sizes = named_sizes(&dimensions, &options.sizes)?;
-    let prepared = prepare(&network, &sizes, &options)?;
-    let mut text = format!("network {name}{}, per sample\n", written(&sizes));
+    super::modes::check_modes(&network, &options)?;
+    let samples = options.batch_size;
+    let prepared = prepare(&network, &sizes, samples, &options)?;
+    let how = if prepared.is_together {
+        format!("{samples} samples side by side")
+    } else {
+        "per sample, since every sample has a Hessian of its own".to_owned()
+    };
+    let mut text = format!("network {name}{}, {how}\n", written(&sizes));
     for (place, pass) in prepared.passes.iter().enumerate() {
         section(&mut text, &prepared, place, pass);
     }
@@ -49,11 +57,16 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
             sum.saturating_add(of(stage, &prepared.passes[stage.pass]))
         })
     };
-    let each = sum(&|stage, pass| {
+    let count = if prepared.is_together { samples } else { 1 };
+    let passes = sum(&|stage, pass| {
         let is_loss = stage.upstream == Upstream::Loss;
-        let forward = if is_loss { 0 } else { pass.forward.flops() };
+        let forward = if is_loss {
+            0
+        } else {
+            pass.forward.flops(count)
+        };
         let backward = if stage.runs_backward() {
-            pass.backward.flops()
+            pass.backward.flops(count)
         } else {
             0
         };
@@ -64,17 +77,37 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
             .as_ref()
             .map_or(0, crate::kernel::Program::flops)
     });
-    let once = if options.batch.is_average() {
-        format!(", {once} flops once for all")
+    let column = sum(&|stage, pass| {
+        if stage.upstream == Upstream::Loss {
+            0
+        } else {
+            pass.root.flops(count)
+        }
+    });
+    let more = match (options.message, options.batch.is_average()) {
+        (Message::Root, _) => format!(", {column} flops a column of the root"),
+        (Message::Hessian, true) => format!(", {once} flops for blocks of the means"),
+        (Message::Hessian, false) => String::new(),
+    };
+    let of = if prepared.is_together {
+        ""
     } else {
-        String::new()
+        " a sample"
     };
     let _ = writeln!(
         text,
-        "\nnetwork total  {}, {}, {each} flops a sample{once}",
+        "\nnetwork total  {}, {}, {passes} flops{of}{more}",
         counted(prepared.stages.len(), "node"),
         counted(prepared.passes.len(), "distinct module")
     );
+    let alone = alone(&prepared);
+    if !alone.is_empty() {
+        let _ = writeln!(
+            text,
+            "without a form for all samples, and so run sample by sample: {}",
+            list(alone)
+        );
+    }
     // Where several values are live together their Jacobians and blocks are multiplied as they come.
     let crossed = prepared
         .stages
@@ -91,6 +124,32 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
     Ok(text)
 }
 
+/// What runs sample by sample though all samples stand side by side: the nodes, with the results.
+fn alone(prepared: &Prepared) -> Vec<String> {
+    if !prepared.is_together {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for stage in &prepared.stages {
+        let pass = &prepared.passes[stage.pass];
+        let is_loss = stage.upstream == Upstream::Loss;
+        let forward = (!is_loss).then_some(&pass.forward);
+        let backward = stage.runs_backward().then_some(&pass.backward);
+        let root = (!is_loss).then_some(&pass.root);
+        let programs = [forward, backward, root].into_iter().flatten();
+        let promises = programs.flat_map(|programs| &programs.promises);
+        let mut names: Vec<&str> = promises
+            .filter(|promise| !promise.is_batched)
+            .map(|promise| promise.name.as_str())
+            .collect();
+        names.dedup();
+        if !names.is_empty() {
+            found.push(format!("`{}` ({})", stage.name, list(names)));
+        }
+    }
+    found
+}
+
 fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
     let users: Vec<&super::prepare::Stage> = prepared
         .stages
@@ -99,30 +158,41 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
         .collect();
     let Some(first) = users.first() else { return };
     let names = list(users.iter().map(|stage| format!("`{}`", stage.name)));
-    if first.upstream == Upstream::Given {
-        let _ = writeln!(
-            text,
-            "\n{} of {names}, forward\n{}",
-            first.module, pass.forward
-        );
-    }
-    if first.runs_backward() {
-        let direction = match first.upstream {
-            Upstream::Given => "backward",
-            Upstream::Loss => "forward and backward",
+    let mut write = |programs: &Programs, what: &str| {
+        let how = if prepared.is_together {
+            (", all samples", ", each sample")
+        } else {
+            ("", "")
         };
+        for (program, how) in [(&programs.batched, how.0), (&programs.each, how.1)] {
+            if let Some(program) = program {
+                let _ = writeln!(
+                    text,
+                    "\n{} of {names}, {what}{how}\n{program}",
+                    first.module
+                );
+            }
+        }
+    };
+    if first.upstream == Upstream::Given {
+        write(&pass.forward, "forward");
+    }
+    if !first.runs_backward() {
+        return;
+    }
+    let direction = match first.upstream {
+        Upstream::Given => "backward",
+        Upstream::Loss => "forward and backward",
+    };
+    write(&pass.backward, direction);
+    write(&pass.root, "a column of the root");
+    write(&pass.model, "the model of the loss");
+    if let Some(combine) = &pass.combine {
         let _ = writeln!(
             text,
-            "\n{} of {names}, {direction}\n{}",
-            first.module, pass.backward
+            "\n{} of {names}, once for all samples\n{combine}",
+            first.module
         );
-        if let Some(combine) = &pass.combine {
-            let _ = writeln!(
-                text,
-                "\n{} of {names}, once for all samples\n{combine}",
-                first.module
-            );
-        }
     }
 }
 

@@ -7,12 +7,12 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use super::generic::generic;
-use super::graph::{Crossing, Dag, nodes};
-use super::pass::{
-    Derived, Mode, Pass, Preparation, Upstream, Wanted, compiled, concrete, derived,
-};
-use super::{RunError, RunOptions};
-use crate::expr::{FunctionDefinition, Id, Module, Name, Op, Sizes};
+use super::graph::{Crossing, Dag, Live, nodes};
+use super::pass::{Asked, Derived, Mode, Pass, Preparation, Upstream, compiled, concrete, derived};
+use super::programs::Bounds;
+use super::{Message, RunError, RunOptions, Sampling};
+use crate::expr::{Distribution, FunctionDefinition, Id, Module, Name, Op, Sizes};
+use crate::hbp::Curvature;
 use crate::language::{File, Network};
 
 /// A network with the dimensions that data must bind.
@@ -116,6 +116,8 @@ pub(crate) struct Stage {
     pub(crate) readers: Vec<(usize, Name)>,
     /// How the frontier passes it.
     pub(crate) crossing: Crossing,
+    /// The module's variables that a root reaches, with what they are.
+    pub(crate) rooted: Vec<(Name, Live)>,
     /// True when parameters act on its value.
     pub(crate) live: bool,
     /// What arrives at its output.
@@ -124,6 +126,8 @@ pub(crate) struct Stage {
     pub(crate) module: Name,
     /// The name of the module's output.
     pub(crate) output: Name,
+    /// The target that the loss's model is about, and its distribution.
+    pub(crate) target: Option<(Name, Distribution)>,
 }
 
 impl Stage {
@@ -143,18 +147,24 @@ pub(crate) struct Prepared {
     pub(crate) time: Preparation,
     /// How many modules were derived.
     pub(crate) derivations: usize,
+    /// True when all samples are computed at once.
+    pub(crate) is_together: bool,
 }
 
-/// Derives every distinct module once, and compiles it once for every set of sizes.
+/// Derives every distinct module once, and compiles it once for every set of sizes. Where one message or a root goes back
+/// for all samples, all `samples` are computed at once.
 pub(crate) fn prepare(
     network: &Network,
     sizes: &Sizes,
+    samples: usize,
     options: &RunOptions,
 ) -> Result<Prepared, RunError> {
     let dag = Dag::new(network);
     let (live, crossings) = (dag.live(), dag.crossings());
     let last = network.nodes.len();
+    let is_together = options.batch.is_average() || options.message == Message::Root;
     let mut prepared = Prepared {
+        is_together,
         passes: Vec::new(),
         stages: Vec::new(),
         time: Preparation::default(),
@@ -162,6 +172,7 @@ pub(crate) fn prepare(
     };
     let mut workshop = Workshop {
         sizes,
+        samples: is_together.then_some(samples),
         options,
         derived: HashMap::new(),
         compiled: HashMap::new(),
@@ -191,7 +202,6 @@ pub(crate) fn prepare(
             }
         }
         let crossing = crossings[place].clone();
-        let wanted = wanted(module, &parents, &crossing);
         let upstream = if place == last {
             Upstream::Loss
         } else {
@@ -201,9 +211,13 @@ pub(crate) fn prepare(
             upstream,
             curvature: options.curvature,
             batch: options.batch,
+            message: options.message,
+            is_drawn: options.curvature == Curvature::Fisher && options.sampling != Sampling::Exact,
         };
+        let rooted = rooted(&crossing, &node.parameters);
+        let asked = asked(module, &parents, &crossing, &rooted, mode);
         let pass = workshop
-            .pass(module, &wanted, mode, &mut prepared)
+            .pass(module, &asked, mode, &mut prepared)
             .map_err(|error| error.within(&format!("`{}`", node.name)))?;
         let inputs = module.inputs.iter().zip(&node.arguments).zip(&sources);
         let data = inputs.filter(|(_, source)| source.is_none());
@@ -216,35 +230,70 @@ pub(crate) fn prepare(
             parents,
             readers: Vec::new(),
             crossing,
+            rooted,
             live: live[place],
             upstream,
             module: module.name.clone(),
             output: module.output.0.clone(),
+            target: (module.model.as_ref()).map(|model| (model.target.clone(), model.distribution)),
         });
     }
     Ok(prepared)
 }
 
+/// The module's variables that parameters act on or that are parameters, with what they are.
+fn rooted(crossing: &Crossing, parameters: &[(Name, Name)]) -> Vec<(Name, Live)> {
+    let once = crossing.once.iter().filter_map(|own| {
+        let (_, full) = parameters.iter().find(|(name, _)| name == own)?;
+        Some((own.clone(), Live::Parameter(full.clone())))
+    });
+    crossing.joint.iter().cloned().chain(once).collect()
+}
+
 /// What is asked of a node's module.
-fn wanted(module: &Module, parents: &[Parent], crossing: &Crossing) -> Wanted {
+fn asked(
+    module: &Module,
+    parents: &[Parent],
+    crossing: &Crossing,
+    rooted: &[(Name, Live)],
+    mode: Mode,
+) -> Asked {
     let inputs = parents.iter().map(|parent| parent.input.clone());
     let joint = crossing.joint.iter().map(|(own, _)| own.clone());
-    let (mut blocks, mut together) = (crossing.once.clone(), Vec::new());
-    if crossing.is_alone {
-        blocks.extend(joint);
-    } else {
-        together.extend(joint);
-    }
-    Wanted {
+    let mut asked = Asked {
         gradients: inputs.chain(module.parameters.iter().cloned()).collect(),
-        blocks,
-        joint: together,
+        ..Asked::default()
+    };
+    let is_loss = mode.upstream == Upstream::Loss;
+    if mode.message == Message::Root || (is_loss && mode.is_drawn) {
+        // Factors of parameters are means, made of the mean of SS'.
+        let has_factors = !is_loss && mode.batch.is_average();
+        let of_root = |(_, live): &&(Name, Live)| !(has_factors && is_parameter(live));
+        let rooted = rooted.iter().filter(of_root);
+        asked.rooted = rooted.map(|(own, _)| own.clone()).collect();
+        if has_factors {
+            asked.blocks.clone_from(&crossing.once);
+        }
+        return asked;
     }
+    asked.blocks.clone_from(&crossing.once);
+    if crossing.is_alone {
+        asked.blocks.extend(joint);
+    } else {
+        asked.joint.extend(joint);
+    }
+    asked
+}
+
+fn is_parameter(live: &Live) -> bool {
+    matches!(live, Live::Parameter(_))
 }
 
 /// What is derived and compiled so far.
 struct Workshop<'a> {
     sizes: &'a Sizes,
+    /// The number of samples that are computed at once.
+    samples: Option<usize>,
     options: &'a RunOptions,
     /// By content, with names for sizes.
     derived: HashMap<String, Derived>,
@@ -257,7 +306,7 @@ impl Workshop<'_> {
     fn pass(
         &mut self,
         module: &Module,
-        wanted: &Wanted,
+        asked: &Asked,
         mode: Mode,
         prepared: &mut Prepared,
     ) -> Result<usize, RunError> {
@@ -269,7 +318,7 @@ impl Workshop<'_> {
         sizes.extend(numbers.into_iter().flatten().map(|(n, s)| (n.clone(), *s)));
         let used = module.dimensions();
         sizes.retain(|name, _| used.contains(name));
-        let content = content(module, wanted, mode);
+        let content = content(module, asked, mode);
         let key = (content.clone(), sizes);
         if let Some(place) = self.compiled.get(&key) {
             return Ok(*place);
@@ -278,12 +327,17 @@ impl Workshop<'_> {
         let derived = match self.derived.entry(content) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
-                free.insert(derived(module, wanted, mode, &self.options.rewriter)?)
+                free.insert(derived(module, asked, mode, &self.options.rewriter)?)
             }
         };
         prepared.time.derive += start.elapsed();
+        let bounds = Bounds {
+            sizes: &key.1,
+            samples: self.samples,
+            limit: self.options.limit,
+        };
         let start = Instant::now();
-        let pass = compiled(derived, mode.upstream, &key.1, self.options.limit)?;
+        let pass = compiled(derived, module, mode.upstream, bounds)?;
         prepared.time.compile += start.elapsed();
         prepared.derivations = self.derived.len();
         prepared.passes.push(pass);
@@ -293,9 +347,9 @@ impl Workshop<'_> {
 }
 
 /// A module's content as text, node by node: equal texts mean equal equations.
-fn content(module: &Module, wanted: &Wanted, mode: Mode) -> String {
+fn content(module: &Module, asked: &Asked, mode: Mode) -> String {
     let graph = &module.graph;
-    let mut text = format!("{mode:?} {wanted:?} {}\n", module.output.0);
+    let mut text = format!("{mode:?} {asked:?} {}\n", module.output.0);
     let mut functions: BTreeSet<&Name> = BTreeSet::new();
     let mut roots = vec![module.output.1];
     while let Some(root) = roots.pop() {

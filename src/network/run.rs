@@ -7,9 +7,10 @@ use super::arrays::Items;
 use super::batch::{Data, read};
 use super::machine::Machine;
 use super::memory::{check_frontiers, check_memory};
+use super::modes::check_modes;
 use super::pass::Preparation;
 use super::prepare::prepare;
-use super::{Precision, RunError, RunOptions};
+use super::{Batch, Message, Precision, RunError, RunOptions};
 use crate::backend::Element;
 use crate::language::File;
 
@@ -59,18 +60,21 @@ fn run<T: Element>(
 ) -> Result<NetworkRun, RunError> {
     let definition = super::prepare::define(file, name, options)?;
     let network = &definition.network;
+    check_modes(network, options)?;
     let data: Data<T> = read(network, items, &definition.dimensions, options)?;
     check_memory(network, &data, options)?;
     check_frontiers(network, &data, options)?;
-    let prepared = prepare(network, &data.sizes, options)?;
+    let prepared = prepare(network, &data.sizes, data.samples, options)?;
     let start = Instant::now();
     let mut machine = Machine::new(network, &prepared, &data, options);
-    if options.batch.is_average() {
-        machine.average(&data)?;
-    } else {
-        for sample in 0..data.samples {
-            machine.sample(sample, &data)?;
+    match (options.message, options.batch) {
+        (Message::Root, _) => machine.rooted(&data)?,
+        (Message::Hessian, Batch::Exact) => {
+            for sample in 0..data.samples {
+                machine.sample(sample, &data)?;
+            }
         }
+        (Message::Hessian, _) => machine.average(&data)?,
     }
     let items = machine.results(network, &data, options)?;
     Ok(NetworkRun {

@@ -1,0 +1,238 @@
+//! Means over samples that stand side by side.
+
+use super::{Form, Samples, Stop, known, noted};
+use crate::expr::{Id, Op};
+
+impl Samples<'_> {
+    /// The mean over the samples.
+    pub(super) fn mean(&mut self, id: Id) -> Form<Id> {
+        if let Some(form) = known(self.means.get(&id)) {
+            return form;
+        }
+        let form = self.new_mean(id);
+        self.means.insert(id, noted(&form));
+        form
+    }
+
+    fn new_mean(&mut self, id: Id) -> Form<Id> {
+        if !self.varies(id) {
+            return Ok(id);
+        }
+        let first = self.mean_of_columns(id);
+        let Err(Stop::NoForm) = first else {
+            return first;
+        };
+        let linear = self.mean_by_linearity(id);
+        let Err(Stop::NoForm) = linear else {
+            return linear;
+        };
+        let (u, v) = self.rank_one(id)?;
+        self.mean_product(u, v)
+    }
+
+    /// The mean of a column or row.
+    fn mean_of_columns(&mut self, id: Id) -> Form<Id> {
+        if !self.is_column(id) && !self.is_row(id) {
+            return Err(Stop::NoForm);
+        }
+        let columns = self.row(id)?;
+        let ones = self.row_of_ones();
+        let mean = self.mean_product(columns, ones)?;
+        if self.is_column(id) {
+            Ok(mean)
+        } else {
+            self.node(Op::Transpose, &[mean])
+        }
+    }
+
+    /// The mean of what is linear in one part that differs, by the mean of that part.
+    fn mean_by_linearity(&mut self, id: Id) -> Form<Id> {
+        let node = self.graph[id].clone();
+        match (&node.op, node.children.as_slice()) {
+            (Op::Add, terms) => {
+                let terms: Form<Vec<Id>> = terms.iter().map(|term| self.mean(*term)).collect();
+                self.node(Op::Add, &terms?)
+            }
+            (Op::Transpose | Op::Diag | Op::DiagVec | Op::Vec | Op::Trace | Op::Sum, [a]) => {
+                let mean = self.mean(*a)?;
+                self.node(node.op.clone(), &[mean])
+            }
+            (Op::Scale | Op::Multiply | Op::Hadamard | Op::Kronecker, [a, b])
+                if !self.varies(*a) =>
+            {
+                let mean = self.mean(*b)?;
+                self.node(node.op.clone(), &[*a, mean])
+            }
+            (Op::Scale | Op::Multiply | Op::Hadamard | Op::Kronecker, [a, b])
+                if !self.varies(*b) =>
+            {
+                let mean = self.mean(*a)?;
+                self.node(node.op.clone(), &[mean, *b])
+            }
+            (Op::Scale, [s, a]) => self.mean_scaled(*s, *a),
+            (Op::Multiply, [a, b]) => self.mean_of_product(*a, *b),
+            (Op::Hadamard, [a, b]) => self.mean_of_hadamard(*a, *b),
+            (Op::Congruence, [j, h]) => self.mean_of_congruence(*j, *h),
+            _ => Err(Stop::NoForm),
+        }
+    }
+
+    /// A scalar that differs goes to the one part of the matrix that it can stand at.
+    fn mean_scaled(&mut self, s: Id, a: Id) -> Form<Id> {
+        let node = self.graph[a].clone();
+        let at = |batch: &mut Self, part: Id| batch.node(Op::Scale, &[s, part]);
+        match (&node.op, node.children.as_slice()) {
+            (Op::Add, terms) => {
+                let terms: Form<Vec<Id>> = terms.iter().map(|term| at(self, *term)).collect();
+                let sum = self.node(Op::Add, &terms?)?;
+                self.mean(sum)
+            }
+            (Op::Transpose | Op::Diag, [x]) => {
+                let inner = at(self, *x)?;
+                let whole = self.node(node.op.clone(), &[inner])?;
+                self.mean(whole)
+            }
+            (Op::Multiply | Op::Hadamard, [x, y]) if !self.varies(*x) => {
+                let inner = at(self, *y)?;
+                let whole = self.node(node.op.clone(), &[*x, inner])?;
+                self.mean(whole)
+            }
+            (Op::Multiply | Op::Hadamard, [x, y]) if !self.varies(*y) => {
+                let inner = at(self, *x)?;
+                let whole = self.node(node.op.clone(), &[inner, *y])?;
+                self.mean(whole)
+            }
+            (Op::Congruence, [j, h]) if !self.varies(*j) => {
+                let inner = at(self, *h)?;
+                let whole = self.node(Op::Congruence, &[*j, inner])?;
+                self.mean(whole)
+            }
+            _ => Err(Stop::NoForm),
+        }
+    }
+
+    /// The mean of A B where both differ: terms one by one, and diagonals as Hadamard products.
+    fn mean_of_product(&mut self, a: Id, b: Id) -> Form<Id> {
+        let (left, right) = (self.graph[a].clone(), self.graph[b].clone());
+        match (
+            (&left.op, left.children.as_slice()),
+            (&right.op, right.children.as_slice()),
+        ) {
+            ((Op::Add, terms), _) => {
+                self.mean_of_terms(terms, &|batch, term| batch.node(Op::Multiply, &[term, b]))
+            }
+            (_, (Op::Add, terms)) => {
+                self.mean_of_terms(terms, &|batch, term| batch.node(Op::Multiply, &[a, term]))
+            }
+            // A (B C) with constant A, (A B) C with constant C
+            ((Op::Multiply, [p, q]), _) if !self.varies(*p) => {
+                let inner = self.node(Op::Multiply, &[*q, b])?;
+                let mean = self.mean(inner)?;
+                self.node(Op::Multiply, &[*p, mean])
+            }
+            (_, (Op::Multiply, [p, q])) if !self.varies(*q) => {
+                let inner = self.node(Op::Multiply, &[a, *p])?;
+                let mean = self.mean(inner)?;
+                self.node(Op::Multiply, &[mean, *q])
+            }
+            ((Op::Diag, [u]), (Op::Diag, [v])) => {
+                let product = self.node(Op::Hadamard, &[*u, *v])?;
+                let diagonal = self.node(Op::Diag, &[product])?;
+                self.mean(diagonal)
+            }
+            // diag(u) A diag(v) = A ⊙ u v'
+            ((Op::Diag, [u]), (Op::Multiply, [p, q])) if !self.varies(*p) => {
+                self.mean_between(*u, *p, *q)
+            }
+            ((Op::Multiply, [p, q]), (Op::Diag, [v])) if !self.varies(*q) => {
+                let Op::Diag = self.graph[*p].op else {
+                    return Err(Stop::NoForm);
+                };
+                let right = self.graph[*p].children[0];
+                let diagonal = self.node(Op::Diag, &[*v])?;
+                self.mean_between(right, *q, diagonal)
+            }
+            _ => Err(Stop::NoForm),
+        }
+    }
+
+    /// The mean of `diag(u) A D` for a constant A and a diagonal matrix D.
+    fn mean_between(&mut self, u: Id, a: Id, diagonal: Id) -> Form<Id> {
+        let Op::Diag = self.graph[diagonal].op else {
+            return Err(Stop::NoForm);
+        };
+        let v = self.graph[diagonal].children[0];
+        let row = self.node(Op::Transpose, &[v])?;
+        let outer = self.node(Op::Multiply, &[u, row])?;
+        let mean = self.mean(outer)?;
+        self.node(Op::Hadamard, &[a, mean])
+    }
+
+    fn mean_of_hadamard(&mut self, a: Id, b: Id) -> Form<Id> {
+        for (sum, other) in [(a, b), (b, a)] {
+            let node = self.graph[sum].clone();
+            match (&node.op, node.children.as_slice()) {
+                (Op::Add, terms) => {
+                    return self.mean_of_terms(terms, &|batch, term| {
+                        batch.node(Op::Hadamard, &[term, other])
+                    });
+                }
+                // (s A) ⊙ B and (A ⊙ B) ⊙ C with constant A
+                (Op::Scale | Op::Hadamard, [x, y]) => {
+                    for (p, q) in [(*x, *y), (*y, *x)] {
+                        if node.op == Op::Hadamard && !self.varies(p) {
+                            let inner = self.node(Op::Hadamard, &[q, other])?;
+                            let mean = self.mean(inner)?;
+                            return self.node(Op::Hadamard, &[p, mean]);
+                        }
+                    }
+                    if node.op == Op::Scale {
+                        let inner = self.node(Op::Hadamard, &[*y, other])?;
+                        let whole = self.node(Op::Scale, &[*x, inner])?;
+                        return self.mean(whole);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(Stop::NoForm)
+    }
+
+    fn mean_of_terms(
+        &mut self,
+        terms: &[Id],
+        with: &dyn Fn(&mut Self, Id) -> Form<Id>,
+    ) -> Form<Id> {
+        let terms: Form<Vec<Id>> = (terms.iter())
+            .map(|term| {
+                let whole = with(self, *term)?;
+                self.mean(whole)
+            })
+            .collect();
+        self.node(Op::Add, &terms?)
+    }
+
+    /// The mean of J'HJ, J a diagonal matrix or constant.
+    fn mean_of_congruence(&mut self, j: Id, h: Id) -> Form<Id> {
+        if !self.varies(j) {
+            let mean = self.mean(h)?;
+            return self.node(Op::Congruence, &[j, mean]);
+        }
+        let node = self.graph[j].clone();
+        match (&node.op, node.children.as_slice()) {
+            (Op::Diag, [u]) => {
+                let row = self.node(Op::Transpose, &[*u])?;
+                let outer = self.node(Op::Multiply, &[*u, row])?;
+                let whole = self.node(Op::Hadamard, &[h, outer])?;
+                self.mean(whole)
+            }
+            // (A B)'H(A B) = B'(A'HA)B
+            (Op::Multiply, [a, b]) => {
+                let inner = self.node(Op::Congruence, &[*a, h])?;
+                let whole = self.node(Op::Congruence, &[*b, inner])?;
+                self.mean(whole)
+            }
+            _ => Err(Stop::NoForm),
+        }
+    }
+}
