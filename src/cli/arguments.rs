@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::choices::{Batch, Curvature, Drawing, Dtype, Form, Format, Scheme, Vectorisation};
+use super::choices::{
+    Batch, Curvature, Drawing, Dtype, Form, Format, Message, Scheme, Vectorisation,
+};
 
 const TOUR: &str = "\
 Examples:
@@ -61,13 +63,16 @@ Examples:
     #[command(after_help = "\
 Examples:
   hbp run model.hbp --data in.npz --out out.npz --dense
-  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32")]
+  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32
+  hbp run model.hbp --data in.npz --out out.npz --curvature ggn --message root
+  hbp run model.hbp --data in.npz --out out.npz --scheme kfac --samples 4 --seed 1")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
 Examples:
   hbp plan examples/gated.hbp --dims m=64,n=128
-  hbp plan model.hbp --network mlp")]
+  hbp plan model.hbp --network mlp
+  hbp plan model.hbp --scheme kfra --batch-size 500")]
     Plan(Plan),
     /// Print the source of a built-in module or function.
     #[command(after_help = "\
@@ -135,6 +140,9 @@ pub(super) struct Derive {
     pub(super) book: Book,
     #[command(flatten)]
     pub(super) later: Later,
+    // Nothing is drawn: any seed gives the same.
+    #[arg(long, value_name = "N", hide = true)]
+    seed: Option<u64>,
 }
 
 #[derive(Args, Debug)]
@@ -199,6 +207,8 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub(super) dims: Vec<(String, usize)>,
     #[command(flatten)]
+    pub(super) chance: Chance,
+    #[command(flatten)]
     pub(super) book: Book,
     #[command(flatten)]
     pub(super) later: Later,
@@ -218,6 +228,11 @@ pub(super) struct Plan {
     /// Sizes, as in n=4,m=3.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub(super) dims: Vec<(String, usize)>,
+    /// The samples of a network that are computed at once.
+    #[arg(long, value_name = "B", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) batch_size: u32,
+    #[command(flatten)]
+    pub(super) chance: Chance,
     #[command(flatten)]
     pub(super) book: Book,
     #[command(flatten)]
@@ -285,7 +300,7 @@ pub(super) struct NetworkChoice {
     pub(super) network: Option<String>,
 }
 
-/// What becomes of the second-order term and of the sample mean.
+/// What becomes of the second-order term and of the sample mean, and what travels.
 #[derive(Args, Debug)]
 pub(super) struct Approximation {
     /// What becomes of the second-order term [default: hessian].
@@ -294,9 +309,16 @@ pub(super) struct Approximation {
     /// What becomes of the sample mean [default: exact].
     #[arg(long, value_enum)]
     pub(super) batch: Option<Batch>,
-    /// Both at once, by the name of the literature.
+    /// All at once, by the name of the literature.
     #[arg(long, value_enum)]
     pub(super) scheme: Option<Scheme>,
+    /// What travels backwards; roots need ggn or fisher [default: hessian].
+    #[arg(long, value_enum)]
+    pub(super) message: Option<Message>,
+    /// Targets drawn from the loss's model for each sample, for fisher and kfac [default: 1 for kfac, else the exact
+    /// expectation].
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) samples: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -311,17 +333,10 @@ pub(super) struct Book {
 pub(super) struct Later {
     #[arg(long, value_name = "NODES", hide = true)]
     pub(super) compose: Option<String>,
-    #[arg(long, value_name = "WHAT", hide = true)]
-    pub(super) message: Option<String>,
     #[arg(long, value_name = "N", hide = true)]
     pub(super) threads: Option<String>,
-    #[arg(long, value_name = "M", hide = true)]
-    pub(super) samples: Option<String>,
     #[arg(long, value_name = "K", hide = true)]
     pub(super) blocks: Option<String>,
-    // Nothing here is random yet: any seed gives the same.
-    #[arg(long, value_name = "N", hide = true)]
-    seed: Option<u64>,
 }
 
 #[derive(Args, Debug)]

@@ -49,10 +49,28 @@ pub(super) enum Scheme {
     Kfra,
     /// pch-abs, or pch-clip where asked for, average-jacobian (Chen 2018).
     BdaPch,
-    /// Roots (Botev 2017); not available in this version.
+    /// ggn, average-hessian, roots (Botev 2017).
     Kflr,
-    /// Sampled roots (Martens & Grosse 2015); not available in this version.
+    /// fisher of drawn targets, average-hessian, roots (Martens & Grosse 2015).
     Kfac,
+}
+
+/// What travels backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Message {
+    /// The Hessian at every value.
+    Hessian,
+    /// A root of it for every sample, with as many columns as the loss needs.
+    Root,
+}
+
+impl From<Message> for hbp::Message {
+    fn from(word: Message) -> Self {
+        match word {
+            Message::Hessian => Self::Hessian,
+            Message::Root => Self::Root,
+        }
+    }
 }
 
 impl From<Curvature> for hbp::Curvature {

@@ -5,9 +5,10 @@ use nalgebra::DMatrix;
 
 use super::RunError;
 use super::batch::Data;
+use super::compiled::OUTPUT;
 use super::frontier::Frontier;
 use super::machine::{Crossed, Machine};
-use super::pass::{OUTPUT, Upstream};
+use super::pass::Upstream;
 use super::prepare::{Parent, Stage};
 use super::programs::{Found, Varying};
 use crate::backend::{Element, OutputBlock};

@@ -217,6 +217,9 @@ impl<T: Element> Machine<'_, T> {
 
 /// S with as many columns as the matrix has eigenvalues above zero.
 fn root<T: Element>(matrix: DMatrix<T>) -> Result<DMatrix<T>, String> {
+    if matrix.is_empty() {
+        return Ok(DMatrix::zeros(0, 0));
+    }
     if !matrix.iter().all(|entry| entry.is_finite()) {
         return Err("it is not finite".into());
     }

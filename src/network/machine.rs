@@ -9,10 +9,11 @@ use super::arrays::Items;
 use super::average::Mean;
 use super::batch::Data;
 use super::blocks::{value_array, write_block};
+use super::compiled::OUTPUT;
 use super::frontier::{self, Frontier, Pairs, Step, treated};
 use super::graph::{Dag, Live, nodes};
 use super::module::concrete_shape;
-use super::pass::{OUTPUT, Upstream};
+use super::pass::Upstream;
 use super::prepare::{Parent, Prepared, Stage};
 use super::programs::Runner;
 use super::{RunError, RunOptions, Sampling};
@@ -70,6 +71,7 @@ pub(super) struct Executors<'p, T: Element> {
     pub(super) backward: Runner<'p, T>,
     pub(super) combine: Option<Executor<'p, T>>,
     pub(super) root: Runner<'p, T>,
+    pub(super) factors: Runner<'p, T>,
     pub(super) model: Runner<'p, T>,
 }
 
@@ -86,6 +88,7 @@ impl<'p, T: Element> Machine<'p, T> {
             backward: Runner::new(&pass.backward),
             combine: pass.combine.as_ref().map(Executor::new),
             root: Runner::new(&pass.root),
+            factors: Runner::new(&pass.factors),
             model: Runner::new(&pass.model),
         });
         let inputs = nodes(network).map(|node| {

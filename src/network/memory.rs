@@ -4,7 +4,7 @@ use super::batch::Data;
 use super::binding::list;
 use super::graph::{Dag, Live, nodes};
 use super::module::concrete_shape;
-use super::{RunError, RunOptions};
+use super::{Message, RunError, RunOptions};
 use crate::backend::Element;
 use crate::expr::Shape;
 use crate::language::{Network, NetworkNode};
@@ -15,7 +15,8 @@ pub(super) fn check_memory<T: Element>(
     data: &Data<T>,
     options: &RunOptions,
 ) -> Result<(), RunError> {
-    if (data.samples == 1 || options.batch.is_average()) && !options.dense {
+    let has_factors = options.batch.is_average() || options.message == Message::Root;
+    if (data.samples == 1 || has_factors) && !options.dense {
         return Ok(());
     }
     let mut total = 0u64;
@@ -38,12 +39,15 @@ pub(super) fn check_memory<T: Element>(
     Ok(())
 }
 
-/// Refuses frontiers whose Hessian would not fit.
+/// Refuses frontiers whose Hessian would not fit. Roots need none.
 pub(super) fn check_frontiers<T: Element>(
     network: &Network,
     data: &Data<T>,
     options: &RunOptions,
 ) -> Result<(), RunError> {
+    if options.message == Message::Root {
+        return Ok(());
+    }
     let all: Vec<&NetworkNode> = nodes(network).collect();
     let size = |live: &Live| -> Result<u64, RunError> {
         let shape = match live {

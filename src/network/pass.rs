@@ -2,17 +2,15 @@
 //! in a network is derived and compiled once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::RunError;
 use super::error::definition;
-use super::programs::{Bounds, Programs, Wanted};
+use super::programs::Wanted;
 use crate::expr::{FunctionDefinition, Graph, Id, Module, Name, Op, written_function};
 use crate::hbp::{
     Batch, Curvature, DeriveError, Equations, ExpectationError, Message, Over, Request,
     UnfoldError, approximate, cross_residual, derive, fisher, mean_carried, take_means, unfold,
 };
-use crate::kernel::{Program, compile_within};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// What is computed for one module, as expressions that kernels can be made of.
@@ -27,6 +25,8 @@ pub(crate) struct Derived {
     pub(crate) combine: Vec<(String, Id)>,
     /// What a column of a root becomes at every variable; at the loss, what the root is made of.
     pub(crate) root: Vec<Wanted>,
+    /// What is averaged once the mean of SS' is known.
+    pub(crate) factors: Vec<Wanted>,
     /// The parameters of the model that targets are drawn from.
     pub(crate) model: Vec<Wanted>,
 }
@@ -152,13 +152,17 @@ pub(crate) fn derived(
     let output = equations.module.output.1;
     let model = model(&equations.module, mode);
     let mut graph = std::mem::take(&mut equations.module.graph);
-    let mut combine = Vec::new();
+    let (mut combine, mut factors) = (Vec::new(), Vec::new());
     if let Some(hessian) = hessian {
         let roots: Vec<Id> = combined.iter().map(|(_, id)| *id).collect();
         let means = take_means(&mut graph, &roots, hessian).map_err(RewriteError::from);
         let means = means.map_err(UnfoldError::from)?;
         let samples = means.samples.into_iter();
-        results.extend(samples.map(|(name, id)| Wanted::new(&*name, id, Over::Mean)));
+        let samples = samples.map(|(name, id)| Wanted::new(&*name, id, Over::Mean));
+        match mode.message {
+            Message::Hessian => results.extend(samples),
+            Message::Root => factors.extend(samples),
+        }
         let names = combined.into_iter().map(|(name, _)| name);
         combine.extend(names.zip(means.roots));
     }
@@ -168,6 +172,7 @@ pub(crate) fn derived(
         backward: results,
         combine,
         root,
+        factors,
         model,
     };
     derived.unfold(rewriter)?;
@@ -283,6 +288,7 @@ impl Derived {
     fn unfold(&mut self, rewriter: &Rewriter) -> Result<(), UnfoldError> {
         let wanted = (self.backward.iter_mut())
             .chain(&mut self.root)
+            .chain(&mut self.factors)
             .chain(&mut self.model)
             .map(|wanted| &mut wanted.id);
         let combined = self.combine.iter_mut().map(|(_, id)| id);
@@ -328,70 +334,4 @@ pub(crate) fn concrete(module: &Module) -> Result<(), RunError> {
         }
     }
     Ok(())
-}
-
-/// The compiled passes of one module.
-#[derive(Clone, Debug)]
-pub(crate) struct Pass {
-    /// The output alone.
-    pub(crate) forward: Programs,
-    /// Gradients, and Hessians or what they are averaged from. For the loss the output, too, since nothing has to be
-    /// waited for.
-    pub(crate) backward: Programs,
-    /// Hessians from the means.
-    pub(crate) combine: Option<Program>,
-    /// What a column of a root becomes; at the loss what the root is made of, sample by sample.
-    pub(crate) root: Programs,
-    /// The parameters of the loss's model, sample by sample.
-    pub(crate) model: Programs,
-}
-
-/// The name of the output in programs.
-pub(crate) const OUTPUT: &str = "value";
-
-/// The time that preparing took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Preparation {
-    /// Deriving and simplifying.
-    pub derive: Duration,
-    /// Lowering to kernels.
-    pub compile: Duration,
-}
-
-/// Compiles the passes of a module in a network.
-pub(crate) fn compiled(
-    derived: &Derived,
-    module: &Module,
-    upstream: Upstream,
-    bounds: Bounds,
-) -> Result<Pass, RunError> {
-    let (z, _) = &module.output;
-    let mut varying = module.inputs.clone();
-    varying.push(format!("grad({z})").into());
-    let compile = |wanted: &[Wanted], bounds: Bounds| {
-        Programs::compile(&derived.graph, wanted, &varying, bounds)
-    };
-    let output = |over| Wanted::new(OUTPUT, derived.output, over);
-    let mut backward = derived.backward.clone();
-    if upstream == Upstream::Loss {
-        backward.insert(0, output(Over::Mean));
-    }
-    let alone = Bounds {
-        samples: None,
-        ..bounds
-    };
-    let of_root = match upstream {
-        Upstream::Given => bounds,
-        Upstream::Loss => alone,
-    };
-    let combine = (!derived.combine.is_empty())
-        .then(|| compile_within(&derived.graph, &derived.combine, bounds.sizes, bounds.limit))
-        .transpose()?;
-    Ok(Pass {
-        forward: compile(&[output(Over::Columns)], bounds)?,
-        backward: compile(&backward, bounds)?,
-        combine,
-        root: compile(&derived.root, of_root)?,
-        model: compile(&derived.model, alone)?,
-    })
 }

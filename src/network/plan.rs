@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::binding::list;
+use super::compiled::Pass;
 use super::module::{named_sizes, program};
-use super::pass::{Pass, Upstream};
+use super::pass::Upstream;
 use super::prepare::{Definition, Prepared, define, prepare};
 use super::programs::Programs;
 use super::{Message, RunError, RunOptions};
@@ -136,7 +137,8 @@ fn alone(prepared: &Prepared) -> Vec<String> {
         let forward = (!is_loss).then_some(&pass.forward);
         let backward = stage.runs_backward().then_some(&pass.backward);
         let root = (!is_loss).then_some(&pass.root);
-        let programs = [forward, backward, root].into_iter().flatten();
+        let programs = [forward, backward, root, Some(&pass.factors)];
+        let programs = programs.into_iter().flatten();
         let promises = programs.flat_map(|programs| &programs.promises);
         let mut names: Vec<&str> = promises
             .filter(|promise| !promise.is_batched)
@@ -186,6 +188,7 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
     };
     write(&pass.backward, direction);
     write(&pass.root, "a column of the root");
+    write(&pass.factors, "Kronecker factors");
     write(&pass.model, "the model of the loss");
     if let Some(combine) = &pass.combine {
         let _ = writeln!(

@@ -6,9 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Instant;
 
+use super::compiled::{Pass, Preparation, compiled};
 use super::generic::generic;
 use super::graph::{Crossing, Dag, Live, nodes};
-use super::pass::{Asked, Derived, Mode, Pass, Preparation, Upstream, compiled, concrete, derived};
+use super::pass::{Asked, Derived, Mode, Upstream, concrete, derived};
 use super::programs::Bounds;
 use super::{Message, RunError, RunOptions, Sampling};
 use crate::expr::{Distribution, FunctionDefinition, Id, Module, Name, Op, Sizes};

@@ -60,7 +60,15 @@ impl<T: Element> Machine<'_, T> {
         }
         for (place, hessian) in hessians.into_iter().enumerate() {
             let Some(hessian) = hessian else { continue };
-            self.inputs[place].insert(format!("hess({})", stages[place].output).into(), hessian);
+            let stage = &stages[place];
+            self.inputs[place].insert(format!("hess({})", stage.output).into(), hessian);
+            let runner = &mut self.executors[stage.pass].factors;
+            let found = runner.all(&self.inputs[place], &abreast.nodes[place], data.samples);
+            for (name, mean) in found.map_err(|error| stage.within(error))? {
+                if let Found::Mean(mean) = mean {
+                    self.inputs[place].insert(name.as_str().into(), mean);
+                }
+            }
             self.combine(place, &mut super::machine::Crossed::default())?;
         }
         self.keep_roots(roots, data.samples)

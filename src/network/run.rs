@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::arrays::Items;
 use super::batch::{Data, read};
+use super::compiled::Preparation;
 use super::machine::Machine;
 use super::memory::{check_frontiers, check_memory};
 use super::modes::check_modes;
-use super::pass::Preparation;
 use super::prepare::prepare;
 use super::{Batch, Message, Precision, RunError, RunOptions};
 use crate::backend::Element;

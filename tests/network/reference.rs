@@ -88,8 +88,8 @@ pub(crate) fn reference(
 }
 
 /// The first and second derivatives of every node at one sample.
-struct Run {
-    witnesses: Vec<Witness>,
+pub(super) struct Run {
+    pub(super) witnesses: Vec<Witness>,
     /// The loss at targets that have the mean and the variance of its model; none where it does not matter.
     drawn: Vec<Witness>,
     loss: Dense,
@@ -105,7 +105,7 @@ pub(super) fn plain(m: &Dense) -> Matrix<f64> {
 }
 
 impl Run {
-    fn new(
+    pub(super) fn new(
         network: &Network,
         nodes: &[&NetworkNode],
         items: &Items,

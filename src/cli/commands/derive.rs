@@ -1,6 +1,6 @@
 //! `hbp derive`: the equations of every module of a file.
 
-use super::{modes, now_only, options};
+use super::{Modes, modes, now_only, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Derive;
 use crate::cli::choices::{Form, Format, Vectorisation};
@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
             .map(|names| names.iter().map(|n| n.as_str().into()).collect()),
         style,
     };
-    let (curvature, batch) = modes(&arguments.approximation)?;
+    let Modes {
+        curvature, batch, ..
+    } = modes(&arguments.approximation)?;
     if arguments.vec == Vectorisation::Row && batch != Batch::Exact {
         return Err(Failure::unavailable(
             "`--vec row` with averages over samples",

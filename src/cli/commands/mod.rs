@@ -45,9 +45,7 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
 fn now_only(later: &Later) -> Result<(), Failure> {
     let reserved = [
         ("--compose", &later.compose),
-        ("--message", &later.message),
         ("--threads", &later.threads),
-        ("--samples", &later.samples),
         ("--blocks", &later.blocks),
     ];
     match reserved.iter().find(|(_, value)| value.is_some()) {
@@ -56,28 +54,58 @@ fn now_only(later: &Later) -> Result<(), Failure> {
     }
 }
 
+/// The modes that are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Modes {
+    curvature: hbp::Curvature,
+    batch: hbp::Batch,
+    message: hbp::Message,
+    /// Targets drawn for each sample; none for the exact expectation.
+    samples: Option<u32>,
+}
+
+/// A scheme's modes. The first curvature is its own, the others are variants of it.
+fn scheme_modes(scheme: Scheme) -> (&'static [hbp::Curvature], hbp::Batch, hbp::Message) {
+    use hbp::{Batch, Curvature, Message};
+    match scheme {
+        Scheme::Hbp => (&[Curvature::Hessian], Batch::Exact, Message::Hessian),
+        Scheme::Kfra => (
+            &[Curvature::GaussNewton],
+            Batch::AverageHessian,
+            Message::Hessian,
+        ),
+        Scheme::BdaPch => (
+            &[Curvature::PositiveAbs, Curvature::PositiveClip],
+            Batch::AverageJacobian,
+            Message::Hessian,
+        ),
+        Scheme::Kflr => (
+            &[Curvature::GaussNewton],
+            Batch::AverageHessian,
+            Message::Root,
+        ),
+        Scheme::Kfac => (&[Curvature::Fisher], Batch::AverageHessian, Message::Root),
+    }
+}
+
 /// The modes that are asked for, by their own names or by a scheme's.
-fn modes(approximation: &Approximation) -> Result<(hbp::Curvature, hbp::Batch), Failure> {
+fn modes(approximation: &Approximation) -> Result<Modes, Failure> {
     let curvature = approximation.curvature.map(hbp::Curvature::from);
     let batch = approximation.batch.map(hbp::Batch::from);
+    let message = approximation.message.map(hbp::Message::from);
+    let samples = approximation.samples;
     let Some(scheme) = approximation.scheme else {
-        return Ok((curvature.unwrap_or_default(), batch.unwrap_or_default()));
+        return Ok(Modes {
+            curvature: curvature.unwrap_or_default(),
+            batch: batch.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+            samples,
+        });
     };
-    // The first curvature is the scheme's own, the others are variants of it.
-    let (curvatures, its_batch): (&[hbp::Curvature], _) = match scheme {
-        Scheme::Hbp => (&[hbp::Curvature::Hessian], hbp::Batch::Exact),
-        Scheme::Kfra => (&[hbp::Curvature::GaussNewton], hbp::Batch::AverageHessian),
-        Scheme::BdaPch => (
-            &[hbp::Curvature::PositiveAbs, hbp::Curvature::PositiveClip],
-            hbp::Batch::AverageJacobian,
-        ),
-        Scheme::Kflr | Scheme::Kfac => {
-            return Err(Failure::unavailable(format!("--scheme {}", word(&scheme))));
-        }
-    };
+    let (curvatures, its_batch, its_message) = scheme_modes(scheme);
     let contradiction = |option: String| {
         let help = format!(
-            "it means --curvature {} --batch {its_batch}; leave one of the two out",
+            "it means --curvature {} --batch {its_batch} --message {its_message}; leave one of the two out",
             curvatures[0]
         );
         Failure::bad_input(
@@ -91,13 +119,24 @@ fn modes(approximation: &Approximation) -> Result<(hbp::Curvature, hbp::Batch), 
     if let Some(other) = batch.filter(|b| *b != its_batch) {
         return Err(contradiction(format!("--batch {other}")));
     }
-    Ok((curvature.unwrap_or(curvatures[0]), its_batch))
+    if let Some(other) = message.filter(|m| *m != its_message) {
+        return Err(contradiction(format!("--message {other}")));
+    }
+    let default = (scheme == Scheme::Kfac).then_some(1);
+    Ok(Modes {
+        curvature: curvature.unwrap_or(curvatures[0]),
+        batch: its_batch,
+        message: its_message,
+        samples: samples.or(default),
+    })
 }
 
 /// Refuses approximations where only what is exact can be checked.
 fn exact_only(approximation: &Approximation) -> Result<(), Failure> {
-    let exact = (hbp::Curvature::Hessian, hbp::Batch::Exact);
-    if modes(approximation)? == exact {
+    let Modes {
+        curvature, batch, ..
+    } = modes(approximation)?;
+    if (curvature, batch) == (hbp::Curvature::Hessian, hbp::Batch::Exact) {
         return Ok(());
     }
     Err(Failure::unavailable("a check of approximations"))

@@ -1,12 +1,13 @@
 //! What `run` and `plan` have in common.
 
+use super::Modes;
 use crate::cli::arguments::{Approximation, NetworkChoice, Source};
 use crate::cli::choices::{Dtype, Vectorisation};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Sizes;
-use crate::network::{self, Precision, RunError, RunOptions};
+use crate::network::{self, Precision, RunError, RunOptions, Sampling};
 use crate::rewrite::Rewriter;
 
 /// How a file is run, from the command line.
@@ -15,9 +16,19 @@ pub(super) fn options(
     network: &NetworkChoice,
     approximation: &Approximation,
     dims: &[(String, usize)],
+    seed: u64,
     rewriter: Rewriter,
 ) -> Result<RunOptions, Failure> {
-    let (curvature, batch) = super::modes(approximation)?;
+    let Modes {
+        curvature,
+        batch,
+        message,
+        samples,
+    } = super::modes(approximation)?;
+    let drawn = |targets: u32| Sampling::Drawn {
+        targets: targets as usize,
+        seed,
+    };
     let mut sizes = Sizes::new();
     for (name, size) in dims {
         if let Some(first) = sizes.insert(name.as_str().into(), *size) {
@@ -33,6 +44,8 @@ pub(super) fn options(
         sizes,
         curvature,
         batch,
+        message,
+        sampling: samples.map_or(Sampling::Exact, drawn),
         rewriter,
         ..RunOptions::default()
     })

@@ -18,8 +18,10 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure
         &arguments.network,
         &arguments.approximation,
         &arguments.dims,
+        arguments.chance.seed,
         source::rewriter(&arguments.book)?,
     )?;
+    options.batch_size = arguments.batch_size as usize;
     options.precision = arguments.dtype.into();
     let plan = plan_file(&file, &options).map_err(|e| failed(&e, output))?;
     output.text(&plan)?;

@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
         &arguments.network,
         &arguments.approximation,
         &arguments.dims,
+        arguments.chance.seed,
         source::rewriter(&arguments.book)?,
     )?;
     options.dense = arguments.dense;

@@ -1,0 +1,80 @@
+//! The passes of a module at concrete sizes. Why apart from deriving: a module is derived once, and compiled once for each set
+//! of sizes.
+
+use std::time::Duration;
+
+use super::RunError;
+use super::pass::{Derived, Upstream};
+use super::programs::{Bounds, Programs, Wanted};
+use crate::expr::Module;
+use crate::hbp::Over;
+use crate::kernel::{Program, compile_within};
+
+/// The compiled passes of one module.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    /// The output alone.
+    pub(crate) forward: Programs,
+    /// Gradients, and Hessians or what they are averaged from. For the loss the output, too, since nothing has to be
+    /// waited for.
+    pub(crate) backward: Programs,
+    /// Hessians from the means.
+    pub(crate) combine: Option<Program>,
+    /// What a column of a root becomes; at the loss what the root is made of, sample by sample.
+    pub(crate) root: Programs,
+    /// What blocks of parameters are made of once the mean of SS' is known.
+    pub(crate) factors: Programs,
+    /// The parameters of the loss's model, sample by sample.
+    pub(crate) model: Programs,
+}
+
+/// The name of the output in programs.
+pub(crate) const OUTPUT: &str = "value";
+
+/// The time that preparing took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preparation {
+    /// Deriving and simplifying.
+    pub derive: Duration,
+    /// Lowering to kernels.
+    pub compile: Duration,
+}
+
+/// Compiles the passes of a module in a network.
+pub(crate) fn compiled(
+    derived: &Derived,
+    module: &Module,
+    upstream: Upstream,
+    bounds: Bounds,
+) -> Result<Pass, RunError> {
+    let (z, _) = &module.output;
+    let mut varying = module.inputs.clone();
+    varying.push(format!("grad({z})").into());
+    let compile = |wanted: &[Wanted], bounds: Bounds| {
+        Programs::compile(&derived.graph, wanted, &varying, bounds)
+    };
+    let output = |over| Wanted::new(OUTPUT, derived.output, over);
+    let mut backward = derived.backward.clone();
+    if upstream == Upstream::Loss {
+        backward.insert(0, output(Over::Mean));
+    }
+    let alone = Bounds {
+        samples: None,
+        ..bounds
+    };
+    let of_root = match upstream {
+        Upstream::Given => bounds,
+        Upstream::Loss => alone,
+    };
+    let combine = (!derived.combine.is_empty())
+        .then(|| compile_within(&derived.graph, &derived.combine, bounds.sizes, bounds.limit))
+        .transpose()?;
+    Ok(Pass {
+        forward: compile(&[output(Over::Columns)], bounds)?,
+        backward: compile(&backward, bounds)?,
+        combine,
+        root: compile(&derived.root, of_root)?,
+        factors: compile(&derived.factors, bounds)?,
+        model: compile(&derived.model, alone)?,
+    })
+}
