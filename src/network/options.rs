@@ -1,6 +1,7 @@
 //! What can be chosen of a run. Why all the modes are named already: a word of the contract is understood even where
 //! this version must refuse it.
 
+use super::Grouping;
 use crate::expr::Sizes;
 use crate::hbp::{Batch, Curvature};
 use crate::kernel::MEMORY_LIMIT;
@@ -45,6 +46,8 @@ pub struct RunOptions {
     pub curvature: Curvature,
     /// What becomes of the sample mean.
     pub batch: Batch,
+    /// Which nodes of a network are one module.
+    pub grouping: Grouping,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -62,6 +65,7 @@ impl Default for RunOptions {
             precision: Precision::default(),
             curvature: Curvature::default(),
             batch: Batch::default(),
+            grouping: Grouping::default(),
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }
