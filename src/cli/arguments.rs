@@ -36,6 +36,7 @@ Examples:
   hbp derive examples/composite.hbp
   hbp derive examples/composite.hbp --wrt x,W --steps
   hbp derive examples/composite.hbp --form congruence
+  hbp derive model.hbp --network mlp --compose activation-affine --scheme kfra
   cat model.hbp | hbp derive - --format json")]
     Derive(Derive),
     /// Are two expressions over the names of a file equal? Prints the steps, or numbers that refute it.
@@ -61,7 +62,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   hbp run model.hbp --data in.npz --out out.npz --dense
-  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32")]
+  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32
+  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --compose a1+h2,a2+h3")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
@@ -114,11 +116,15 @@ Examples:
 pub(super) struct Derive {
     #[command(flatten)]
     pub(super) source: Source,
+    #[command(flatten)]
+    pub(super) network: NetworkChoice,
     /// The inputs and parameters, separated by commas; all without this.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(super) wrt: Option<Vec<String>>,
     #[command(flatten)]
     pub(super) approximation: Approximation,
+    #[command(flatten)]
+    pub(super) composition: Composition,
     /// How the equations are written; `html` is not available in this version.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
@@ -189,6 +195,8 @@ pub(super) struct Run {
     pub(super) dense: bool,
     #[command(flatten)]
     pub(super) approximation: Approximation,
+    #[command(flatten)]
+    pub(super) composition: Composition,
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(super) dtype: Dtype,
@@ -212,6 +220,8 @@ pub(super) struct Plan {
     pub(super) network: NetworkChoice,
     #[command(flatten)]
     pub(super) approximation: Approximation,
+    #[command(flatten)]
+    pub(super) composition: Composition,
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(super) dtype: Dtype,
@@ -235,6 +245,9 @@ pub(super) struct Show {
     /// The network, where a file has several.
     #[arg(long, value_name = "NAME", requires = "format")]
     pub(super) network: Option<String>,
+    /// Draw groups of nodes as one: `none`, `activation-affine`, or groups by name, as in a1+h2,a2+h3.
+    #[arg(long, value_name = "GROUPS", requires = "format")]
+    pub(super) compose: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -306,11 +319,18 @@ pub(super) struct Book {
     pub(super) rules: Option<PathBuf>,
 }
 
+/// Which nodes of a network are one module.
+#[derive(Args, Debug)]
+pub(super) struct Composition {
+    /// Group nodes of a network into one module each before deriving: `none`, `activation-affine`, or groups by name, as in
+    /// a1+h2,a2+h3 [default: none; activation-affine for the schemes kfra and bda-pch].
+    #[arg(long, value_name = "GROUPS")]
+    pub(super) compose: Option<String>,
+}
+
 /// What the contract names and a later version will have: understood, and refused by name.
 #[derive(Args, Debug)]
 pub(super) struct Later {
-    #[arg(long, value_name = "NODES", hide = true)]
-    pub(super) compose: Option<String>,
     #[arg(long, value_name = "WHAT", hide = true)]
     pub(super) message: Option<String>,
     #[arg(long, value_name = "N", hide = true)]

@@ -44,7 +44,6 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
 /// Refuses the options that are reserved.
 fn now_only(later: &Later) -> Result<(), Failure> {
     let reserved = [
-        ("--compose", &later.compose),
         ("--message", &later.message),
         ("--threads", &later.threads),
         ("--samples", &later.samples),

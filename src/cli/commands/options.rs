@@ -1,12 +1,13 @@
 //! What `run` and `plan` have in common.
 
-use crate::cli::arguments::{Approximation, NetworkChoice, Source};
-use crate::cli::choices::{Dtype, Vectorisation};
+use crate::cli::arguments::{Approximation, Composition, NetworkChoice, Source};
+use crate::cli::choices::{Dtype, Scheme, Vectorisation};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Sizes;
-use crate::network::{self, Precision, RunError, RunOptions};
+use crate::language::File;
+use crate::network::{self, Grouping, Precision, RunError, RunOptions};
 use crate::rewrite::Rewriter;
 
 /// How a file is run, from the command line.
@@ -14,6 +15,7 @@ pub(super) fn options(
     source: &Source,
     network: &NetworkChoice,
     approximation: &Approximation,
+    composition: &Composition,
     dims: &[(String, usize)],
     rewriter: Rewriter,
 ) -> Result<RunOptions, Failure> {
@@ -33,9 +35,39 @@ pub(super) fn options(
         sizes,
         curvature,
         batch,
+        grouping: grouping(composition, approximation)?,
         rewriter,
         ..RunOptions::default()
     })
+}
+
+/// The grouping asked for, or the one that belongs to a scheme.
+pub(super) fn grouping(
+    composition: &Composition,
+    approximation: &Approximation,
+) -> Result<Grouping, Failure> {
+    match (&composition.compose, approximation.scheme) {
+        (Some(text), _) => read_grouping(text),
+        (None, Some(Scheme::Kfra | Scheme::BdaPch)) => Ok(Grouping::ActivationAffine),
+        (None, _) => Ok(Grouping::default()),
+    }
+}
+
+/// Reads a grouping.
+pub(super) fn read_grouping(text: &str) -> Result<Grouping, Failure> {
+    text.parse().map_err(|error: RunError| Failure::bad_input(error.message(), error.help()))
+}
+
+/// Refuses to group the nodes of what has none.
+pub(super) fn only_networks(composition: &Composition, options: &RunOptions, file: &File) -> Result<(), Failure> {
+    let is_module = matches!(network::target(file, options), Ok(network::Target::Module(_)));
+    if composition.compose.is_some() && is_module {
+        return Err(Failure::bad_input(
+            "--compose groups the nodes of a network, but a module is asked for",
+            "choose a network with --network, or write the composite as a module that calls modules",
+        ));
+    }
+    Ok(())
 }
 
 /// Why a run stopped.
