@@ -71,6 +71,15 @@ Examples:
   hbp plan examples/gated.hbp --dims m=64,n=128
   hbp plan model.hbp --network mlp")]
     Plan(Plan),
+    /// Which compositions of neighbours change a network's approximations, and which provably do not.
+    #[command(after_help = "\
+Examples:
+  hbp groupings model.hbp
+  hbp groupings model.hbp --network mlp --curvature ggn
+  hbp groupings model.hbp --format json
+
+Exit codes: 0 all decided · 2 bad input · 3 some undecided within the limits.")]
+    Groupings(Groupings),
     /// Print the source of a built-in module or function.
     #[command(after_help = "\
 Examples:
@@ -107,9 +116,6 @@ Examples:
     /// Reserved: the protocol of the paper's experiments.
     #[command(hide = true)]
     Experiment(Reserved),
-    /// Reserved: which compositions change an approximation.
-    #[command(hide = true)]
-    Groupings(Reserved),
 }
 
 #[derive(Args, Debug)]
@@ -232,6 +238,26 @@ pub(super) struct Plan {
     pub(super) book: Book,
     #[command(flatten)]
     pub(super) later: Later,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Groupings {
+    /// The .hbp file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The network, when the file has several.
+    #[arg(long, value_name = "NAME")]
+    pub(super) network: Option<String>,
+    /// What becomes of the second-order terms [default: hessian].
+    #[arg(long, value_enum)]
+    pub(super) curvature: Option<Curvature>,
+    /// How the verdicts are written; `html` is not available in this version.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) book: Book,
+    #[command(flatten)]
+    pub(super) chance: Chance,
 }
 
 #[derive(Args, Debug)]

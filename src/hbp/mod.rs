@@ -15,7 +15,7 @@ mod steps;
 mod structure;
 mod unfold;
 
-pub use approximate::{GivenUp, approximate, fisher};
+pub use approximate::{GivenUp, approximate, fisher, mean_block};
 pub use cross::{cross_hessian, cross_residual, jacobian_of};
 pub use derive::{DeriveError, Request, derive, upstream};
 pub use expectation::{ExpectationError, expectation};

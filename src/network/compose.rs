@@ -64,7 +64,9 @@ pub fn node_modules(
 ) -> Result<Vec<Module>, RunError> {
     let groups = groups(network, grouping, rewriter)?;
     let wiring = Wiring::new(network);
-    let modules = groups.iter().map(|group| merged(&wiring, group, Naming::Network));
+    let modules = groups
+        .iter()
+        .map(|group| merged(&wiring, group, Naming::Network));
     modules.map(|node| Ok(node?.module)).collect()
 }
 
@@ -126,11 +128,17 @@ pub(crate) fn merged(
         let copied = parts.add(wiring, *place, &variables, is_last);
         copied.map_err(|error| RunError::input(error.message, error.help.unwrap_or_default()))?;
     }
-    let names: Vec<&str> = group.iter().map(|p| &*wiring.nodes[*p].module.name).collect();
+    let names: Vec<&str> = group
+        .iter()
+        .map(|p| &*wiring.nodes[*p].module.name)
+        .collect();
     let (name, nodes) = (names.join("+"), parts.graph.len());
     if nodes > limits::MODULE_NODES {
         return Err(RunError::limit(
-            format!("the composite module `{name}` has {nodes} operations, more than {}", limits::MODULE_NODES),
+            format!(
+                "the composite module `{name}` has {nodes} operations, more than {}",
+                limits::MODULE_NODES
+            ),
             "compose fewer nodes",
         ));
     }
@@ -246,7 +254,11 @@ impl Parts {
         let inputs = module.inputs.iter().zip(&node.arguments);
         for ((own, argument), source) in inputs.zip(&wiring.sources[place]) {
             let inside = source.and_then(|source| self.values.get(&source));
-            let outside = || variables.get(&Full::Value(argument.clone())).map(|(_, id)| id);
+            let outside = || {
+                variables
+                    .get(&Full::Value(argument.clone()))
+                    .map(|(_, id)| id)
+            };
             let id = inside.or_else(outside);
             values.extend(id.map(|id| (own.clone(), *id)));
         }

@@ -214,7 +214,10 @@ impl<'a> Wiring<'a> {
         };
         let known = list(self.nodes.iter().map(|node| format!("`{}`", node.name)));
         Err(RunError::input(
-            format!("`{name}` in --compose is {kind} of the network `{}`", network.name),
+            format!(
+                "`{name}` in --compose is {kind} of the network `{}`",
+                network.name
+            ),
             format!("its nodes are {known}"),
         ))
     }
@@ -241,7 +244,11 @@ impl<'a> Wiring<'a> {
                     format!("it is read by {}", list(readers.iter().map(named))),
                 ));
             }
-            let outside: Vec<usize> = readers.iter().copied().filter(|r| !group.contains(r)).collect();
+            let outside: Vec<usize> = readers
+                .iter()
+                .copied()
+                .filter(|r| !group.contains(r))
+                .collect();
             if !outside.is_empty() {
                 return Err(RunError::input(
                     format!(
@@ -293,7 +300,8 @@ fn is_affine(
     known: &mut HashMap<(String, Name), bool>,
     rewriter: &Rewriter,
 ) -> Result<bool, RunError> {
-    let mut module = generic(&node.module).map_or_else(|| node.module.clone(), |(module, _)| module);
+    let mut module =
+        generic(&node.module).map_or_else(|| node.module.clone(), |(module, _)| module);
     let key = (map(&module), input.clone());
     if let Some(answer) = known.get(&key) {
         return Ok(*answer);

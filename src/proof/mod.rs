@@ -3,11 +3,16 @@
 //! Numbers that differ refute; steps by rules of the book prove, and so does one normal form in index notation.
 //! Where neither decides, the answer is that it is unknown, never a guess.
 
+mod groupings;
+mod neighbours;
 mod refute;
 mod resolve;
 
 use std::collections::BTreeMap;
 
+pub use groupings::{
+    Comparison, Equality, Groupings, GroupingsOptions, Outcome, PairVerdict, Quantity, groupings,
+};
 pub use refute::Counterexample;
 
 use crate::diagnostic::Diagnostics;

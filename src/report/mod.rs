@@ -1,6 +1,7 @@
 //! Derived equations for readers: text, LaTeX, JSON. Why one floor: each is the same equations under the same
 //! names and conventions, so that what a person reads is what a program reads back.
 
+mod groupings;
 mod json;
 mod latex;
 mod legibility;
@@ -9,6 +10,7 @@ mod page;
 mod steps;
 mod text;
 
+pub use groupings::{groupings_json, groupings_page, groupings_text};
 pub use json::{document, json};
 pub use latex::{latex, latex_name};
 pub use legibility::{Legibility, legibility};

@@ -30,8 +30,8 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
         Form::Hadamard => Style::Hadamard,
         Form::Congruence => Style::Congruence,
     };
-    let wrt: Option<Vec<Name>> = (arguments.wrt.as_ref())
-        .map(|names| names.iter().map(|n| n.as_str().into()).collect());
+    let wrt: Option<Vec<Name>> =
+        (arguments.wrt.as_ref()).map(|names| names.iter().map(|n| n.as_str().into()).collect());
     // Places in a file are those of its modules, not of a network's nodes.
     let places = (!is_network).then_some(&file);
     let (curvature, batch) = modes(&arguments.approximation)?;
@@ -94,13 +94,23 @@ fn asked(arguments: &Derive, rewriter: &Rewriter, output: &mut Output) -> Result
     let Target::Network(name) = target(&file, &options).map_err(fail)? else {
         unreachable!("what is no network is refused above");
     };
-    let network = file.network(&name).map_err(|e| source::invalid(&e, output))?;
+    let network = file
+        .network(&name)
+        .map_err(|e| source::invalid(&e, output))?;
     let modules = node_modules(&network, &options.grouping, rewriter).map_err(fail)?;
     let names = arguments.wrt.iter().flatten();
-    let unknown = |name: &&String| !modules.iter().flat_map(Module::variables).any(|v| **v == ***name);
+    let unknown = |name: &&String| {
+        !modules
+            .iter()
+            .flat_map(Module::variables)
+            .any(|v| **v == ***name)
+    };
     if let Some(name) = names.into_iter().find(unknown) {
         return Err(Failure::bad_input(
-            format!("`{name}` is neither an input nor a parameter of a node of the network `{}`", network.name),
+            format!(
+                "`{name}` is neither an input nor a parameter of a node of the network `{}`",
+                network.name
+            ),
             "--wrt takes the names of inputs, parameters and nodes, as in --wrt a1,h2.W; what a group hides has no equations",
         ));
     }

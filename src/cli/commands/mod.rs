@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod derive;
+mod groupings;
 mod legibility;
 mod options;
 mod peers;
@@ -31,13 +32,13 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
         Command::Plan(arguments) => plan::run(arguments, output),
         Command::Show(arguments) => show::run(arguments, output),
         Command::Rules(arguments) => rules::run(arguments, output),
+        Command::Groupings(arguments) => groupings::run(arguments, output),
         Command::Demo(arguments) => demo::run(arguments, output),
         Command::Legibility(arguments) => legibility::run(arguments, output),
         Command::Emit(_) => Err(Failure::unavailable("`hbp emit`")),
         Command::Train(_) => Err(Failure::unavailable("`hbp train`")),
         Command::Bench(_) => Err(Failure::unavailable("`hbp bench`")),
         Command::Experiment(_) => Err(Failure::unavailable("`hbp experiment`")),
-        Command::Groupings(_) => Err(Failure::unavailable("`hbp groupings`")),
     }
 }
 

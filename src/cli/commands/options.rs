@@ -55,12 +55,20 @@ pub(super) fn grouping(
 
 /// Reads a grouping.
 pub(super) fn read_grouping(text: &str) -> Result<Grouping, Failure> {
-    text.parse().map_err(|error: RunError| Failure::bad_input(error.message(), error.help()))
+    text.parse()
+        .map_err(|error: RunError| Failure::bad_input(error.message(), error.help()))
 }
 
 /// Refuses to group the nodes of what has none.
-pub(super) fn only_networks(composition: &Composition, options: &RunOptions, file: &File) -> Result<(), Failure> {
-    let is_module = matches!(network::target(file, options), Ok(network::Target::Module(_)));
+pub(super) fn only_networks(
+    composition: &Composition,
+    options: &RunOptions,
+    file: &File,
+) -> Result<(), Failure> {
+    let is_module = matches!(
+        network::target(file, options),
+        Ok(network::Target::Module(_))
+    );
     if composition.compose.is_some() && is_module {
         return Err(Failure::bad_input(
             "--compose groups the nodes of a network, but a module is asked for",
