@@ -4,6 +4,7 @@
 //! Where neither decides, the answer is that it is unknown, never a guess.
 
 mod groupings;
+mod means;
 mod neighbours;
 mod refute;
 mod resolve;
@@ -183,7 +184,14 @@ fn decide(
         crate::calculus::index::Decision::Different => {
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
-        crate::calculus::index::Decision::Undecided(reason) => reason.clone(),
+        crate::calculus::index::Decision::Undecided(reason) => {
+            if equal_means(module, [left, right], defined)? {
+                return Ok(Verdict::SameIndexForm {
+                    form: form(module, left),
+                });
+            }
+            reason
+        }
     };
     let agreement = match numbers.points {
         0 => "no point was found where both sides have a value".to_owned(),
@@ -192,6 +200,19 @@ fn decide(
     Ok(Verdict::Unknown {
         reason: format!("{agreement}; {reason}"),
     })
+}
+
+/// Whether means over samples are equal because they are of one expression, or in whatever values they have.
+fn equal_means(module: &mut Module, sides: [Id; 2], defined: &[Id]) -> Result<bool, RewriteError> {
+    use crate::calculus::index::{Decision, equal};
+    let graph = &mut module.graph;
+    if let Some([a, b]) = means::gathered(graph, sides)?
+        && equal(graph, a, b, defined) == Decision::Equal
+    {
+        return Ok(true);
+    }
+    let [a, b] = means::named(graph, sides)?;
+    Ok(equal(graph, a, b, defined) == Decision::Equal)
 }
 
 /// The common normal form, or where that is too long, the left side.
