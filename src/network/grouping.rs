@@ -190,8 +190,10 @@ impl<'a> Wiring<'a> {
                 group.push(place);
             }
             group.sort_unstable();
-            self.is_whole(&group)?;
             chosen.push(group);
+        }
+        for group in &chosen {
+            self.is_whole(group)?;
         }
         Ok(chosen)
     }

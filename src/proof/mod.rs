@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::{Id, Module, Name, print, printed_size};
 use crate::hbp::Step;
 use crate::language::{File, parse_expression};
-use crate::rewrite::{Phase, RewriteError, Rewriter, Rewriting, normalise_flat};
+use crate::rewrite::{Phase, Report, RewriteError, Rewriter, Rewriting, Style, normalise_flat};
 
 /// What is to be decided.
 #[derive(Clone, Debug)]
@@ -185,7 +185,7 @@ fn decide(
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
         crate::calculus::index::Decision::Undecided(reason) => {
-            if equal_means(module, [left, right], defined)? {
+            if equal_means(module, [left, right], defined, rewriter)? {
                 return Ok(Verdict::SameIndexForm {
                     form: form(module, left),
                 });
@@ -203,9 +203,22 @@ fn decide(
 }
 
 /// Whether means over samples are equal because they are of one expression, or in whatever values they have.
-fn equal_means(module: &mut Module, sides: [Id; 2], defined: &[Id]) -> Result<bool, RewriteError> {
+fn equal_means(
+    module: &mut Module,
+    sides: [Id; 2],
+    defined: &[Id],
+    rewriter: &Rewriter,
+) -> Result<bool, RewriteError> {
     use crate::calculus::index::{Decision, equal};
     let graph = &mut module.graph;
+    // Derivatives by their values: under a mean the index core does not look for them.
+    let mut report = Report::default();
+    let values = rewriter.tabulate(graph, &sides, &mut report)?;
+    let values = rewriter.average(graph, &values, &[], Style::Hadamard, &mut report)?;
+    let sides = [values[0], values[1]];
+    if sides[0] == sides[1] {
+        return Ok(true);
+    }
     if let Some([a, b]) = means::gathered(graph, sides)?
         && equal(graph, a, b, defined) == Decision::Equal
     {

@@ -18,7 +18,7 @@ pub fn latex(graph: &Graph, id: Id, names: &Names) -> String {
 }
 
 /// A name: one letter as it is, Greek letters as letters, trailing digits as an index, `grad(z)` and `hess(z)` as δz
-/// and ℋz, other words upright, words with an underscore slanted.
+/// and ℋz, other words upright, words with an underscore slanted; of `h2.W` the layer is the index.
 pub fn latex_name(name: &str) -> String {
     for (head, symbol) in [("grad(", r"\delta "), ("hess(", r"\mathcal{H}")] {
         if let Some(inner) = name
@@ -28,7 +28,20 @@ pub fn latex_name(name: &str) -> String {
             return format!("{symbol}{}", latex_name(inner));
         }
     }
-    name.split('.').map(word).collect::<Vec<_>>().join(".")
+    let Some((owner, own)) = name.rsplit_once('.') else {
+        return word(name);
+    };
+    let owner = owner.split('.').map(word).collect::<Vec<_>>().join(".");
+    // An index of its own comes before that of the layer.
+    match word(own)
+        .strip_suffix('}')
+        .map(|word| word.rsplit_once("_{"))
+    {
+        Some(Some((stem, index))) if index.chars().all(|c| c.is_ascii_digit()) => {
+            format!("{stem}_{{{index},{owner}}}")
+        }
+        _ => format!("{}_{{{owner}}}", word(own)),
+    }
 }
 
 /// A shape, as in `\mathbb{R}^{m \times n}`.

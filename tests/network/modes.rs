@@ -10,7 +10,7 @@ use super::networks::Chain;
 use super::reference::reference;
 use super::tools::{agree_all, array, arrays, case, dense, file, matrix};
 
-fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
+pub(crate) fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
     let curvatures = Curvature::ALL.into_iter().map(|(curvature, _)| curvature);
     curvatures.flat_map(|c| Batch::ALL.map(|(batch, _)| (c, batch)))
 }
@@ -140,7 +140,7 @@ fn frontiers_that_do_not_fit_are_refused() {
 }
 
 /// A network whose values are read several times and whose layers share parameters.
-fn random_graph(rng: &mut impl Rng, nodes: usize) -> Chain {
+pub(crate) fn random_graph(rng: &mut impl Rng, nodes: usize) -> Chain {
     let width = rng.random_range(1..=3);
     let mut values = vec!["x".to_owned()];
     let mut layers: Vec<String> = Vec::new();
