@@ -17,10 +17,10 @@ pub use groupings::{
 pub use refute::Counterexample;
 
 use crate::diagnostic::Diagnostics;
-use crate::expr::{Id, Module, Name, print, printed_size};
+use crate::expr::{Id, Module, Name, Op, print, printed_size};
 use crate::hbp::Step;
 use crate::language::{File, parse_expression};
-use crate::rewrite::{Phase, Report, RewriteError, Rewriter, Rewriting, Style, normalise_flat};
+use crate::rewrite::{Phase, RewriteError, Rewriter, Rewriting, normalise_flat};
 
 /// What is to be decided.
 #[derive(Clone, Debug)]
@@ -185,7 +185,7 @@ fn decide(
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
         crate::calculus::index::Decision::Undecided(reason) => {
-            if equal_means(module, [left, right], defined, rewriter)? {
+            if equal_means(module, [left, right], defined)? {
                 return Ok(Verdict::SameIndexForm {
                     form: form(module, left),
                 });
@@ -203,26 +203,22 @@ fn decide(
 }
 
 /// Whether means over samples are equal because they are of one expression, or in whatever values they have.
-fn equal_means(
-    module: &mut Module,
-    sides: [Id; 2],
-    defined: &[Id],
-    rewriter: &Rewriter,
-) -> Result<bool, RewriteError> {
+fn equal_means(module: &mut Module, sides: [Id; 2], defined: &[Id]) -> Result<bool, RewriteError> {
     use crate::calculus::index::{Decision, equal};
     let graph = &mut module.graph;
-    // Derivatives by their values: under a mean the index core does not look for them.
-    let mut report = Report::default();
-    let values = rewriter.tabulate(graph, &sides, &mut report)?;
-    let values = rewriter.average(graph, &values, &[], Style::Hadamard, &mut report)?;
-    let sides = [values[0], values[1]];
-    if sides[0] == sides[1] {
-        return Ok(true);
-    }
-    if let Some([a, b]) = means::gathered(graph, sides)?
-        && equal(graph, a, b, defined) == Decision::Equal
-    {
-        return Ok(true);
+    // What both have in common need not be the mean of one expression.
+    let minus = graph.integer(-1);
+    let negative = graph.node(Op::Scale, &[minus, sides[1]])?;
+    let difference = graph.node(Op::Add, &[sides[0], negative])?;
+    let difference = normalise_flat(graph, difference)?;
+    let shape = graph.shape(difference);
+    let zero = graph.zeros(&shape);
+    for sides in [sides, [difference, zero]] {
+        if let Some([a, b]) = means::gathered(graph, sides)?
+            && equal(graph, a, b, defined) == Decision::Equal
+        {
+            return Ok(true);
+        }
     }
     let [a, b] = means::named(graph, sides)?;
     Ok(equal(graph, a, b, defined) == Decision::Equal)
