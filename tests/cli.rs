@@ -175,11 +175,6 @@ fn bad_input_is_explained_on_stderr() {
             b"",
             &["`hbp experiment` is not available"],
         ),
-        (
-            &["groupings", "f.hbp"],
-            b"",
-            &["`hbp groupings` is not available"],
-        ),
     ];
     for (arguments, input, parts) in cases {
         let answer = hbp(arguments, input);

@@ -239,7 +239,7 @@ pub fn mean_block(
     let apply = |graph: &mut Graph, name: &str, value: Id| {
         let missing = || RewriteError::NoApproximation { name: name.into() };
         let approximation = rewriter.book().approximation(name).ok_or_else(missing)?;
-        Ok::<Id, RewriteError>(approximation.apply(graph, value)?.ok_or_else(missing)?)
+        approximation.apply(graph, value)?.ok_or_else(missing)
     };
     let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
     let mut carried = graph.node(Op::Expectation, &[congruence])?;

@@ -2,8 +2,10 @@
 //! two neighbours may be composed is a claim on all values, and that they may not needs one example; whatever is neither
 //! proved nor refuted is called undecided.
 
-use super::neighbours::{Problem, TogetherError};
+use super::neighbours::Problem;
+use super::part::TogetherError;
 use super::refute::{Counterexample, refute};
+use super::shown::shown;
 use super::{Verdict, decide};
 use crate::expr::{Id, Module, Name};
 use crate::hbp::{Batch, Curvature};
@@ -151,7 +153,7 @@ impl Equality {
 /// When a module cannot be derived.
 pub fn groupings(network: &Network, options: &GroupingsOptions) -> Result<Groupings, RunError> {
     let found = pairs(network)?;
-    let verdicts = found.pairs.into_iter().map(|pair| verdict(pair, options));
+    let verdicts = found.pairs.iter().map(|pair| verdict(pair, options));
     Ok(Groupings {
         network: network.name.clone(),
         curvature: options.curvature,
@@ -160,11 +162,11 @@ pub fn groupings(network: &Network, options: &GroupingsOptions) -> Result<Groupi
     })
 }
 
-fn verdict(pair: Pair, options: &GroupingsOptions) -> Result<PairVerdict, RunError> {
+fn verdict(pair: &Pair, options: &GroupingsOptions) -> Result<PairVerdict, RunError> {
     let nodes = pair.nodes.clone();
     let place = format!("`{}+{}`", nodes[0].0, nodes[0].1);
     let within = |error: RunError| error.within(&place);
-    let mut problem = Problem::new(&pair, options.curvature, &options.rewriter)
+    let mut problem = Problem::new(pair, options.curvature, &options.rewriter)
         .map_err(|error| within(error.into()))?;
     let mut comparisons = Vec::new();
     for batch in [Batch::AverageHessian, Batch::AverageJacobian] {
@@ -173,10 +175,10 @@ fn verdict(pair: Pair, options: &GroupingsOptions) -> Result<PairVerdict, RunErr
             comparisons.push(comparison.map_err(|error| within(error.into()))?);
         }
     }
-    let module = problem.shown(&mut comparisons, &pair.sizes);
+    let module = shown(&problem.module, &mut comparisons, &pair.sizes);
     Ok(PairVerdict {
         nodes,
-        module: module.map_err(|error| within(error.into()))?,
+        module: module.map_err(|error| within(TogetherError::from(error).into()))?,
         comparisons,
     })
 }

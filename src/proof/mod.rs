@@ -6,8 +6,10 @@
 mod groupings;
 mod means;
 mod neighbours;
+mod part;
 mod refute;
 mod resolve;
+mod shown;
 
 use std::collections::BTreeMap;
 

@@ -3,99 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::groupings::{Comparison, Quantity};
-use crate::expr::{
-    Dimension, FunctionDefinition, Graph, Id, Module, Name, Op, Shape, ShapeError, Sizes, Variable,
-};
-use crate::hbp::{
-    Batch, Curvature, DeriveError, Equations, Request, UnfoldError, cross_residual, derive, fisher,
-    mean_block,
-};
-use crate::network::{Pair, RunError};
-use crate::rewrite::{Report, RewriteError, Rewriter};
-
-/// Why two neighbours could not be compared.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TogetherError {
-    #[error(transparent)]
-    Derive(#[from] DeriveError),
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
-    #[error(transparent)]
-    Shape(#[from] ShapeError),
-}
-
-impl From<TogetherError> for RunError {
-    fn from(error: TogetherError) -> Self {
-        match error {
-            TogetherError::Derive(error) => error.into(),
-            TogetherError::Rewrite(error) => UnfoldError::from(error).into(),
-            TogetherError::Shape(error) => UnfoldError::from(error).into(),
-        }
-    }
-}
-
-impl From<RewriteError> for RunError {
-    fn from(error: RewriteError) -> Self {
-        UnfoldError::from(error).into()
-    }
-}
-
-/// The equations of one module, ready to be written in the names of the composite.
-struct Part {
-    equations: Equations,
-    /// What stands for its variables there, `grad(z)` and `hess(z)` included.
-    names: HashMap<Name, Id>,
-    is_loss: bool,
-}
-
-impl Part {
-    fn new(
-        module: &Module,
-        wanted: impl Fn(&Name) -> bool,
-        is_loss: bool,
-        rewriter: &Rewriter,
-    ) -> Result<Self, DeriveError> {
-        let request = Request {
-            wrt: Some(module.variables().filter(|v| wanted(v)).cloned().collect()),
-            ..Request::default()
-        };
-        Ok(Self {
-            equations: derive(module, &request, rewriter, &mut Report::default())?,
-            names: HashMap::new(),
-            is_loss,
-        })
-    }
-
-    fn has(&self, v: &Name) -> bool {
-        self.equations.equations.iter().any(|e| e.variable == *v)
-    }
-
-    /// Copies one of its expressions into the composite's graph.
-    fn import(&self, to: &mut Graph, id: Id) -> Result<Id, ShapeError> {
-        to.import(
-            &self.equations.module.graph,
-            id,
-            &self.names,
-            &BTreeMap::new(),
-        )
-    }
-
-    fn jacobian(&self, to: &mut Graph, v: &Name) -> Result<Id, ShapeError> {
-        self.import(to, self.found(v).jacobian)
-    }
-
-    fn gradient(&self, to: &mut Graph, v: &Name) -> Result<Id, ShapeError> {
-        let equation = self.found(v);
-        let as_loss = equation.loss.as_ref().filter(|_| self.is_loss);
-        self.import(to, as_loss.map_or(equation.gradient, |loss| loss.gradient))
-    }
-
-    fn found(&self, v: &Name) -> &crate::hbp::Equation {
-        let found = self.equations.equations.iter().find(|e| e.variable == *v);
-        found.unwrap_or_else(|| unreachable!("`{v}` is asked for when it is derived"))
-    }
-}
+use super::groupings::Quantity;
+use super::part::{Part, TogetherError};
+use crate::expr::{Id, Module, Name, Op, ShapeError};
+use crate::hbp::{Batch, Curvature, DeriveError, cross_residual, fisher, mean_block};
+use crate::network::Pair;
+use crate::rewrite::{RewriteError, Rewriter};
 
 /// Two neighbours and what they are together.
 pub(super) struct Problem<'a> {
@@ -238,12 +151,11 @@ impl<'a> Problem<'a> {
                 None => mean,
             });
         }
-        let arriving = match rest {
-            [] => self.upstream,
-            _ => {
-                let inner = self.pair.inner.clone();
-                self.block(rest, &inner, batch)?
-            }
+        let arriving = if rest.is_empty() {
+            self.upstream
+        } else {
+            let inner = self.pair.inner.clone();
+            self.block(rest, &inner, batch)?
         };
         let graph = &mut self.module.graph;
         let part = match place {
@@ -376,7 +288,7 @@ impl<'a> Problem<'a> {
         self.sum(&terms)
     }
 
-    /// E(Jₚ' ℋ̄ J_q), or E(Jₚ)' ℋ̄ E(J_q).
+    /// `E(J_p' ℋ̄ J_q)`, or `E(J_p)' ℋ̄ E(J_q)`.
     fn carried(
         &mut self,
         jacobians: [Id; 2],
@@ -402,58 +314,6 @@ impl<'a> Problem<'a> {
             [only] => *only,
             _ => self.module.graph.node(Op::Add, terms)?,
         })
-    }
-
-    /// The composite with its fixed sizes as they are, and the comparisons with it.
-    pub(super) fn shown(
-        &self,
-        comparisons: &mut [Comparison],
-        sizes: &Sizes,
-    ) -> Result<Module, TogetherError> {
-        let from = &self.module.graph;
-        let size = |size: usize| Dimension::constant(u64::try_from(size).unwrap_or(u64::MAX));
-        let dims: BTreeMap<Name, Dimension> = sizes
-            .iter()
-            .map(|(name, value)| (name.clone(), size(*value)))
-            .collect();
-        let mut graph = Graph::default();
-        for (name, variable) in from.variables() {
-            let Shape { rows, cols } = &variable.shape;
-            let shape = Shape::matrix(rows.substitute(&dims), cols.substitute(&dims));
-            graph.declare(
-                name.clone(),
-                Variable {
-                    shape,
-                    ..variable.clone()
-                },
-            );
-        }
-        let none = HashMap::new();
-        for (name, function) in from.functions() {
-            let function = match function {
-                FunctionDefinition::Defined { argument, body } => FunctionDefinition::Defined {
-                    argument: argument.clone(),
-                    body: graph.import(from, *body, &none, &dims)?,
-                },
-                other => other.clone(),
-            };
-            graph.define(name.clone(), function);
-        }
-        let mut module = self.module.clone();
-        module.model = None;
-        module.output.1 = graph.import(from, module.output.1, &none, &dims)?;
-        for (_, value) in &mut module.locals {
-            *value = graph.import(from, *value, &none, &dims)?;
-        }
-        for comparison in comparisons {
-            for side in [&mut comparison.apart, &mut comparison.composed] {
-                if let Some(id) = side {
-                    *id = graph.import(from, *id, &none, &dims)?;
-                }
-            }
-        }
-        module.graph = graph;
-        Ok(module)
     }
 }
 

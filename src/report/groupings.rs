@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json as value};
 
-use super::latex::{latex, latex_name};
+use super::latex::latex;
+use super::latex_names::latex_name;
 use super::naming::{TooLong, locals, permit, written};
 use crate::expr::{Id, Names};
 use crate::hbp::Batch;

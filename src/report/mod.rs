@@ -4,6 +4,7 @@
 mod groupings;
 mod json;
 mod latex;
+mod latex_names;
 mod legibility;
 mod naming;
 mod page;
@@ -12,7 +13,8 @@ mod text;
 
 pub use groupings::{groupings_json, groupings_page, groupings_text};
 pub use json::{document, json};
-pub use latex::{latex, latex_name};
+pub use latex::latex;
+pub use latex_names::latex_name;
 pub use legibility::{Legibility, legibility};
 pub use naming::TooLong;
 pub use page::page;

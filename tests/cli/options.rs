@@ -7,7 +7,6 @@ const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = 
 #[test]
 fn options_of_later_versions_are_known_and_refused() {
     let options = [
-        ["--compose", "none"],
         ["--message", "root"],
         ["--threads", "2"],
         ["--samples", "3"],
