@@ -10,7 +10,7 @@ use crate::cli::source;
 use crate::expr::{Module, Name};
 use crate::hbp::{Batch, DeriveError, Equations, Request, approximate, derive, row_major};
 use crate::language::File;
-use crate::network::{RunError, RunOptions, Target, node_modules, target};
+use crate::network::{Grouping, RunError, RunOptions, Target, node_modules, target};
 use crate::report::{self, Setting, TooLong};
 use crate::rewrite::{Report, Rewriter, Style};
 
@@ -74,22 +74,25 @@ struct Asked {
 /// The modules of a file, or with `--network` or `--compose` the nodes of a network, composed, in its own names.
 fn asked(arguments: &Derive, rewriter: &Rewriter, output: &mut Output) -> Result<Asked, Failure> {
     let composition = &arguments.composition;
-    if arguments.network.network.is_none() && composition.compose.is_none() {
-        let (file, modules) = source::modules(&arguments.source, output)?;
+    let file = source::file(&arguments.source.file, output)?;
+    let grouping = options::grouping(composition, &arguments.approximation)?;
+    let has_networks = arguments.source.module.is_none() && !file.networks().is_empty();
+    let composes = has_networks || grouping != Grouping::Apart;
+    let is_asked = arguments.network.network.is_some();
+    if !is_asked && !(composition.compose.is_some() && composes) {
         return Ok(Asked {
+            modules: source::modules(&file, &arguments.source, output)?,
             file,
-            modules,
             is_network: false,
         });
     }
-    let file = source::file(&arguments.source.file, output)?;
     let options = RunOptions {
         module: arguments.source.module.clone(),
         network: arguments.network.network.clone(),
-        grouping: options::grouping(composition, &arguments.approximation)?,
+        grouping,
         ..RunOptions::default()
     };
-    options::only_networks(composition, &options, &file)?;
+    options::only_networks(&options, composition.compose.is_some(), &file)?;
     let fail = |error: RunError| options::failed(&error, output);
     let Target::Network(name) = target(&file, &options).map_err(fail)? else {
         unreachable!("what is no network is refused above");

@@ -59,17 +59,15 @@ pub(super) fn read_grouping(text: &str) -> Result<Grouping, Failure> {
         .map_err(|error: RunError| Failure::bad_input(error.message(), error.help()))
 }
 
-/// Refuses to group the nodes of what has none.
+/// Refuses to group the nodes of what has none, unless a scheme does.
 pub(super) fn only_networks(
-    composition: &Composition,
     options: &RunOptions,
+    is_said: bool,
     file: &File,
 ) -> Result<(), Failure> {
-    let is_module = matches!(
-        network::target(file, options),
-        Ok(network::Target::Module(_))
-    );
-    if composition.compose.is_some() && is_module {
+    let target = network::target(file, options);
+    let is_module = matches!(target, Ok(network::Target::Module(_)));
+    if is_said && is_module && options.grouping != Grouping::Apart {
         return Err(Failure::bad_input(
             "--compose groups the nodes of a network, but a module is asked for",
             "choose a network with --network, or write the composite as a module that calls modules",

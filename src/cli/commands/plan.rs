@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure
         &arguments.dims,
         source::rewriter(&arguments.book)?,
     )?;
-    only_networks(&arguments.composition, &options, &file)?;
+    only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.precision = arguments.dtype.into();
     let plan = plan_file(&file, &options).map_err(|e| failed(&e, output))?;
     output.text(&plan)?;

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
         &arguments.dims,
         source::rewriter(&arguments.book)?,
     )?;
-    only_networks(&arguments.composition, &options, &file)?;
+    only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.dense = arguments.dense;
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
