@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::{Module, Name};
-use crate::hbp::{Batch, DeriveError, Equations, Request, approximate, derive, row_major};
+use crate::hbp::{DeriveError, Equations, Request, approximate, derive, row_major};
 use crate::language::File;
 use crate::network::{Grouping, RunError, RunOptions, Target, node_modules, target};
 use crate::report::{self, Setting, TooLong};
@@ -35,11 +35,6 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     // Places in a file are those of its modules, not of a network's nodes.
     let places = (!is_network).then_some(&file);
     let (curvature, batch) = modes(&arguments.approximation)?;
-    if arguments.vec == Vectorisation::Row && batch != Batch::Exact {
-        return Err(Failure::unavailable(
-            "`--vec row` with averages over samples",
-        ));
-    }
     let mut all = Vec::new();
     for module in &modules {
         let mut request = Request {
