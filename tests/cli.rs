@@ -4,6 +4,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+#[path = "cli/compose.rs"]
+mod compose;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/options.rs"]
@@ -74,6 +76,7 @@ fn every_help_is_on_stdout_and_has_examples() {
         "check",
         "run",
         "plan",
+        "groupings",
         "show",
         "rules",
         "demo",
@@ -174,11 +177,6 @@ fn bad_input_is_explained_on_stderr() {
             &["experiment", "figure5"],
             b"",
             &["`hbp experiment` is not available"],
-        ),
-        (
-            &["groupings", "f.hbp"],
-            b"",
-            &["`hbp groupings` is not available"],
         ),
     ];
     for (arguments, input, parts) in cases {

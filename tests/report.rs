@@ -97,7 +97,10 @@ fn latex_uses_the_symbols_of_the_page() {
         ("φ2", r"\varphi_{2}"),
         ("Å_1", r"\text{Å\_1}"),
         ("weight", r"\mathrm{weight}"),
-        ("y.W", "y.W"),
+        ("y.W", "W_{y}"),
+        ("h2.W", "W_{h_{2}}"),
+        ("h2.W_out", r"\mathit{W\_out}_{h_{2}}"),
+        ("hess(h2.W1)", r"\mathcal{H}W_{1,h_{2}}"),
         ("hess(h1)", r"\mathcal{H}h_{1}"),
         ("_", r"\_"),
     ] {

@@ -29,31 +29,30 @@ fn text(path: &Path, output: &Output) -> Result<String, Failure> {
     language::decode(&input::name(path), bytes).map_err(|e| invalid(&e, output))
 }
 
-/// A file and the modules of it that are asked for: the one named, or all.
+/// The modules of a file that are asked for: the one named, or all.
 pub(super) fn modules(
+    file: &File,
     source: &Source,
-    output: &mut Output,
-) -> Result<(File, Vec<Module>), Failure> {
-    let file = file(&source.file, output)?;
+    output: &Output,
+) -> Result<Vec<Module>, Failure> {
     let names = match &source.module {
         Some(name) => vec![name.as_str().into()],
         None => file.modules(),
     };
     if names.is_empty() {
-        let used = used_by_networks(&file, output)?;
+        let used = used_by_networks(file, output)?;
         if !used.is_empty() {
-            return Ok((file, used));
+            return Ok(used);
         }
         return Err(Failure::bad_input(
             format!("{} defines no module", input::name(&source.file)),
             "define one, or name a built-in with --module, as in --module linear",
         ));
     }
-    let modules = names
+    names
         .iter()
         .map(|name| file.module(name).map_err(|e| invalid(&e, output)))
-        .collect::<Result<_, _>>()?;
-    Ok((file, modules))
+        .collect()
 }
 
 /// The modules that a file's networks are made of, each once.

@@ -222,3 +222,33 @@ impl Press<'_> {
         Ok(simple?[0])
     }
 }
+
+/// What takes the place of the mean over the samples of `J'HJ + R`, as the rule book leaves it and not simplified.
+/// `treatment` is the approximation that R undergoes.
+///
+/// # Errors
+/// When the rule book lacks an approximation.
+pub fn mean_block(
+    graph: &mut Graph,
+    (jacobian, hessian): (Id, Id),
+    residual: Id,
+    treatment: Option<&str>,
+    batch: Batch,
+    rewriter: &Rewriter,
+) -> Result<Id, RewriteError> {
+    let apply = |graph: &mut Graph, name: &str, value: Id| {
+        let missing = || RewriteError::NoApproximation { name: name.into() };
+        let approximation = rewriter.book().approximation(name).ok_or_else(missing)?;
+        approximation.apply(graph, value)?.ok_or_else(missing)
+    };
+    let congruence = graph.node(Op::Congruence, &[jacobian, hessian])?;
+    let mut carried = graph.node(Op::Expectation, &[congruence])?;
+    for name in batch.of_congruence() {
+        carried = apply(graph, name, carried)?;
+    }
+    let mut second = graph.node(Op::Expectation, &[residual])?;
+    if let Some(name) = treatment {
+        second = apply(graph, name, second)?;
+    }
+    Ok(graph.node(Op::Add, &[carried, second])?)
+}

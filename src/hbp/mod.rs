@@ -16,7 +16,7 @@ mod steps;
 mod structure;
 mod unfold;
 
-pub use approximate::{GivenUp, approximate, fisher};
+pub use approximate::{GivenUp, approximate, fisher, mean_block};
 pub use batched::{Batched, Over, batched, columns_of};
 pub use cross::{cross_hessian, cross_residual, jacobian_of, mean_carried};
 pub use derive::{DeriveError, Request, derive, upstream};

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::naming::name_common_parts;
 use super::structure::structure_of;
-use super::{DeriveError, Equations};
+use super::{DeriveError, Equation, Equations, GivenUp};
 use crate::expr::{Graph, Id, Name, Op, Shape, ShapeError};
 use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 
 /// Rewrites Jacobians, residuals and blocks for vec that stacks rows: then the weight of a linear layer has the
-/// block `hess(z) ⊗ (x*x')`. Gradients have the shape of their variable and stay as they are.
+/// block `hess(z) ⊗ (x*x')`, and what was given up of a block reads so, too. Gradients have the shape of their variable and stay as they are.
 ///
 /// # Errors
 /// When a rule is unsound, or a module has too many variables.
@@ -19,13 +19,15 @@ pub fn row_major(
     style: Style,
     rewriter: &Rewriter,
 ) -> Result<Equations, DeriveError> {
+    let batch = equations.batch;
     let module = &mut equations.module;
     let (name, locals) = (module.name.clone(), module.locals.clone());
     let z = module.graph.shape(module.output.1);
     for equation in &mut equations.equations {
+        let variable = equation.variable.clone();
         let mut turn = |ids: &[Id]| -> Result<Vec<Id>, RewriteError> {
             let graph = &mut module.graph;
-            let declared = graph.variables().get(&equation.variable);
+            let declared = graph.variables().get(&variable);
             let v = declared.map_or_else(Shape::scalar, |v| v.shape.clone());
             let (left, right) = (exchange(graph, &z)?, exchange(graph, &v)?);
             if left.is_none() && right.is_none() {
@@ -37,11 +39,18 @@ pub fn row_major(
                 let block = upstream_by_rows(graph, &module.output.0, *block, left)?;
                 turned.push(conjugated(graph, block, right, right)?);
             }
-            rewriter.simplify(graph, &turned, &locals, style, &mut Report::default())
+            let report = &mut Report::default();
+            if batch.is_average() {
+                rewriter.average(graph, &turned, &locals, style, report)
+            } else {
+                rewriter.simplify(graph, &turned, &locals, style, report)
+            }
         };
         let loss = equation.loss.as_ref().map(|loss| loss.hessian);
         let mut ids = vec![equation.jacobian, equation.residual, equation.hessian];
         ids.extend(loss);
+        let blocks = ids.len();
+        ids.extend(given_up(equation).flat_map(|one| [one.before, one.after]));
         let turned = turn(&ids).map_err(|source| DeriveError::Rewrite {
             module: name.clone(),
             variable: Some(equation.variable.clone()),
@@ -50,6 +59,10 @@ pub fn row_major(
         })?;
         (equation.jacobian, equation.residual, equation.hessian) =
             (turned[0], turned[1], turned[2]);
+        let sides = turned[blocks..].chunks_exact(2);
+        for (one, sides) in given_up(equation).zip(sides) {
+            (one.before, one.after) = (sides[0], sides[1]);
+        }
         equation.lets = name_common_parts(module, equation.hessian, Some(equation.jacobian));
         equation.structure = structure_of(&module.graph, equation.hessian);
         if let Some(loss) = &mut equation.loss {
@@ -59,6 +72,12 @@ pub fn row_major(
         }
     }
     Ok(equations)
+}
+
+/// What was given up of the blocks of a variable, of the loss last.
+fn given_up(equation: &mut Equation) -> impl Iterator<Item = &mut GivenUp> {
+    let of_loss = equation.loss.iter_mut().flat_map(|loss| &mut loss.given_up);
+    equation.given_up.iter_mut().chain(of_loss)
 }
 
 /// K with K vec A = vec A' for matrices of a shape; nothing where the order of entries is the same.

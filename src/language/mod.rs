@@ -45,6 +45,7 @@ mod scope;
 mod syntax;
 mod token;
 
+pub(crate) use elaborate::ExpressionCopy;
 pub use file::File;
 pub use network::{Network, NetworkNode, NetworkValue};
 pub use query::{Query, Resolver, is_identifier, parse_expression};

@@ -3,25 +3,33 @@
 
 use std::fmt::Write;
 
-use super::RunError;
+use super::compose::compose;
 use super::graph::{Dag, nodes};
+use super::{Grouping, RunError};
 use crate::expr::Shape;
 use crate::language::File;
+use crate::rewrite::Rewriter;
 
-/// The graph of a network in DOT: values with their shapes; on each edge what goes forward, and where parameters act on it
+/// The graph of a network in DOT, its nodes in groups: values with their shapes; on each edge what goes forward, and where parameters act on it
 /// what comes back.
 ///
 /// # Errors
-/// When there is no network of this name.
+/// When there is no network of this name, or it has no such groups.
 ///
 /// ```
 /// let text = "network n { input x: R[2]; target y: R[3]; h = linear[3](x); loss square_loss(h, y) }";
 /// let file = hbp::parse("n.hbp", text).expect("well formed");
-/// let dot = hbp::network::draw_network(&file, "n").expect("defined");
+/// use hbp::network::{Grouping, draw_network};
+/// let dot = draw_network(&file, "n", &Grouping::Apart, hbp::Rewriter::embedded()).expect("defined");
 /// assert!(dot.contains(r#""h" -> "loss" [label="R[3]\nback: δ, ℋ 3 × 3"]"#), "{dot}");
 /// ```
-pub fn draw_network(file: &File, name: &str) -> Result<String, RunError> {
-    let network = file.network(name)?;
+pub fn draw_network(
+    file: &File,
+    name: &str,
+    grouping: &Grouping,
+    rewriter: &Rewriter,
+) -> Result<String, RunError> {
+    let network = compose(&file.network(name)?, grouping, rewriter)?;
     let dag = Dag::new(&network);
     let (live, shared, crossings) = (dag.live(), dag.shared(), dag.crossings());
     let mut out = format!("digraph \"{name}\" {{\n    rankdir=LR;\n    node [shape=box];\n");

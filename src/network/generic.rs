@@ -31,13 +31,34 @@ impl Numbers {
 /// The module with a name for every fixed size above 1, one name for each number, and the numbers; nothing when there
 /// is none, or the module needs the numbers.
 pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
-    let from = &module.graph;
     let taken = module.dimensions();
     let names = (1..).map(|k| Name::from(format!("d{k}")));
     let mut numbers = Numbers {
         names: BTreeMap::new(),
         free: Box::new(names.filter(move |name| !taken.contains(name))),
     };
+    let generic = with_names(module, &mut numbers)?;
+    if numbers.names.is_empty() {
+        return None;
+    }
+    let sizes = numbers.names.into_iter();
+    let sizes = sizes.map(|(number, name)| Some((name, usize::try_from(number).ok()?)));
+    Some((generic, sizes.collect::<Option<Sizes>>()?))
+}
+
+/// The module with the names that another one's fixed sizes have; nothing when it has more of them.
+pub(crate) fn generic_like(module: &Module, sizes: &Sizes) -> Option<Module> {
+    let names = sizes.iter();
+    let names = names.map(|(name, size)| Some((u64::try_from(*size).ok()?, name.clone())));
+    let mut numbers = Numbers {
+        names: names.collect::<Option<_>>()?,
+        free: Box::new(std::iter::empty()),
+    };
+    with_names(module, &mut numbers)
+}
+
+fn with_names(module: &Module, numbers: &mut Numbers) -> Option<Module> {
+    let from = &module.graph;
     let mut graph = Graph::default();
     let mut done: HashMap<Id, Id> = HashMap::new();
     for (name, variable) in from.variables() {
@@ -87,11 +108,8 @@ pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
         };
         graph.define(name.clone(), function);
     }
-    if numbers.names.is_empty() {
-        return None;
-    }
     let locals = module.locals.iter();
-    let generic = Module {
+    Some(Module {
         name: module.name.clone(),
         inputs: module.inputs.clone(),
         parameters: module.parameters.clone(),
@@ -102,8 +120,5 @@ pub(crate) fn generic(module: &Module) -> Option<(Module, Sizes)> {
             parameters: model.parameters.iter().map(|id| done[id]).collect(),
             ..model.clone()
         }),
-    };
-    let sizes = numbers.names.into_iter();
-    let sizes = sizes.map(|(number, name)| Some((name, usize::try_from(number).ok()?)));
-    Some((generic, sizes.collect::<Option<Sizes>>()?))
+    })
 }

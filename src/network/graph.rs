@@ -104,6 +104,7 @@ impl<'a> Dag<'a> {
         for place in (0..self.vertices.len()).rev() {
             let node = self.node(place);
             let is_there = frontier.remove(&Live::Node(place));
+            let alongside = !frontier.is_empty();
             let inputs = node.module.inputs.iter().zip(self.sources(place));
             let inputs = inputs.filter_map(|(own, source)| {
                 let source = source.filter(|source| live[*source])?;
@@ -116,7 +117,7 @@ impl<'a> Dag<'a> {
             let shared = shared.into_iter();
             let shared = shared.map(|(own, full)| (own.clone(), Live::Parameter(full.clone())));
             let joint: Vec<(Name, Live)> = inputs.chain(shared).collect();
-            let is_alone = joint.is_empty() || (frontier.is_empty() && joint.len() == 1);
+            let is_alone = joint.is_empty() || (!alongside && joint.len() == 1);
             if is_there {
                 frontier.extend(joint.iter().map(|(_, live)| live.clone()));
             }
@@ -128,6 +129,7 @@ impl<'a> Dag<'a> {
             crossings[place] = Crossing {
                 joint,
                 once: once.into_iter().map(|(own, _)| own.clone()).collect(),
+                alongside,
                 is_alone,
                 together,
             };
@@ -163,6 +165,8 @@ pub(crate) struct Crossing {
     pub(crate) once: Vec<Name>,
     /// What is in the frontier after it, where that is several values.
     pub(crate) together: Vec<Live>,
+    /// True when something else is in the frontier before.
+    pub(crate) alongside: bool,
     /// True when nothing else is in the frontier before and at most one value after: then its block is all there is.
     pub(crate) is_alone: bool,
 }

@@ -1,6 +1,7 @@
 //! What can be chosen of a run. Why all the modes are named already: a word of the contract is understood even where
 //! this version must refuse it.
 
+use super::Grouping;
 use crate::expr::Sizes;
 use crate::hbp::{Batch, Curvature, Message};
 use crate::kernel::MEMORY_LIMIT;
@@ -66,6 +67,8 @@ pub struct RunOptions {
     pub sampling: Sampling,
     /// The number of samples of a plan; a run has those of its data.
     pub batch_size: usize,
+    /// Which nodes of a network are one module.
+    pub grouping: Grouping,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -86,6 +89,7 @@ impl Default for RunOptions {
             message: Message::default(),
             sampling: Sampling::default(),
             batch_size: 32,
+            grouping: Grouping::default(),
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }

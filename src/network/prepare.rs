@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use super::compiled::{Pass, Preparation, compiled};
+use super::compose::compose;
 use super::generic::generic;
 use super::graph::{Crossing, Dag, Live, nodes};
 use super::pass::{Asked, Derived, Mode, Upstream, concrete, derived};
@@ -30,6 +31,7 @@ pub(crate) fn define(
     options: &RunOptions,
 ) -> Result<Definition, RunError> {
     let network = file.network_at(name, &options.sizes)?;
+    let network = compose(&network, &options.grouping, &options.rewriter)?;
     let dimensions = dimensions(&network);
     check_sizes(file, name, &dimensions, options)?;
     for node in nodes(&network) {
@@ -349,8 +351,13 @@ impl Workshop<'_> {
 
 /// A module's content as text, node by node: equal texts mean equal equations.
 fn content(module: &Module, asked: &Asked, mode: Mode) -> String {
+    format!("{mode:?} {asked:?} {}", map(module))
+}
+
+/// The forward map of a module as text, with the names of its variables and of its output.
+pub(crate) fn map(module: &Module) -> String {
     let graph = &module.graph;
-    let mut text = format!("{mode:?} {asked:?} {}\n", module.output.0);
+    let mut text = format!("{}\n", module.output.0);
     let mut functions: BTreeSet<&Name> = BTreeSet::new();
     let mut roots = vec![module.output.1];
     while let Some(root) = roots.pop() {

@@ -3,15 +3,23 @@
 //! Numbers that differ refute; steps by rules of the book prove, and so does one normal form in index notation.
 //! Where neither decides, the answer is that it is unknown, never a guess.
 
+mod groupings;
+mod means;
+mod neighbours;
+mod part;
 mod refute;
 mod resolve;
+mod shown;
 
 use std::collections::BTreeMap;
 
+pub use groupings::{
+    Comparison, Equality, Groupings, GroupingsOptions, Outcome, PairVerdict, Quantity, groupings,
+};
 pub use refute::Counterexample;
 
 use crate::diagnostic::Diagnostics;
-use crate::expr::{Id, Module, Name, print, printed_size};
+use crate::expr::{Id, Module, Name, Op, print, printed_size};
 use crate::hbp::Step;
 use crate::language::{File, parse_expression};
 use crate::rewrite::{Phase, RewriteError, Rewriter, Rewriting, normalise_flat};
@@ -178,7 +186,14 @@ fn decide(
         crate::calculus::index::Decision::Different => {
             "their index forms differ, but no numbers were found that refute it".to_owned()
         }
-        crate::calculus::index::Decision::Undecided(reason) => reason.clone(),
+        crate::calculus::index::Decision::Undecided(reason) => {
+            if equal_means(module, [left, right], defined)? {
+                return Ok(Verdict::SameIndexForm {
+                    form: form(module, left),
+                });
+            }
+            reason
+        }
     };
     let agreement = match numbers.points {
         0 => "no point was found where both sides have a value".to_owned(),
@@ -187,6 +202,28 @@ fn decide(
     Ok(Verdict::Unknown {
         reason: format!("{agreement}; {reason}"),
     })
+}
+
+/// Whether means over samples are equal because they are of one expression, or in whatever values they have.
+fn equal_means(module: &mut Module, sides: [Id; 2], defined: &[Id]) -> Result<bool, RewriteError> {
+    use crate::calculus::index::{Decision, equal};
+    let graph = &mut module.graph;
+    // What both have in common need not be the mean of one expression.
+    let minus = graph.integer(-1);
+    let negative = graph.node(Op::Scale, &[minus, sides[1]])?;
+    let difference = graph.node(Op::Add, &[sides[0], negative])?;
+    let difference = normalise_flat(graph, difference)?;
+    let shape = graph.shape(difference);
+    let zero = graph.zeros(&shape);
+    for sides in [sides, [difference, zero]] {
+        if let Some([a, b]) = means::gathered(graph, sides)?
+            && equal(graph, a, b, defined) == Decision::Equal
+        {
+            return Ok(true);
+        }
+    }
+    let [a, b] = means::named(graph, sides)?;
+    Ok(equal(graph, a, b, defined) == Decision::Equal)
 }
 
 /// The common normal form, or where that is too long, the left side.

@@ -23,6 +23,7 @@ pub fn json(equations: &Equations) -> Result<Value, TooLong> {
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     Ok(value!({
         "module": &*module.name,
+        "output": &*module.output.0,
         "curvature": equations.curvature.to_string(),
         "batch": equations.batch.to_string(),
         "dims": dimensions(&module.graph),

@@ -1,16 +1,20 @@
 //! Derived equations for readers: text, LaTeX, JSON. Why one floor: each is the same equations under the same
 //! names and conventions, so that what a person reads is what a program reads back.
 
+mod groupings;
 mod json;
 mod latex;
+mod latex_names;
 mod legibility;
 mod naming;
 mod page;
 mod steps;
 mod text;
 
+pub use groupings::{groupings_json, groupings_page, groupings_text};
 pub use json::{document, json};
-pub use latex::{latex, latex_name};
+pub use latex::latex;
+pub use latex_names::latex_name;
 pub use legibility::{Legibility, legibility};
 pub use naming::TooLong;
 pub use page::page;

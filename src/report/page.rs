@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::Setting;
-use super::latex::{latex, latex_function, latex_name, latex_shape};
+use super::latex::{latex, latex_shape};
+use super::latex_names::{latex_function, latex_name};
 use super::naming::{
     Body, TooLong, defined_names, forward_locals, functions, locals, names, permit, shape,
 };

@@ -1,7 +1,7 @@
 //! Equations of every mode as they must be printed, and what they say was given up.
 
 use hbp::expr::Names;
-use hbp::hbp::{Batch, Curvature, Equations, Request, approximate, derive};
+use hbp::hbp::{Batch, Curvature, Equations, Request, approximate, derive, row_major};
 use hbp::rewrite::{Report, Rewriter, Style};
 
 fn approximated(module: &str, curvature: Curvature, batch: Batch) -> Equations {
@@ -114,4 +114,39 @@ fn the_composite_module_in_every_mode() {
 fn exact_hessians_give_nothing_up() {
     let equations = approximated("composite", Curvature::Hessian, Batch::Exact);
     assert!(equations.equations.iter().all(|e| e.given_up.is_empty()));
+}
+
+/// With rows stacked a block is the same up to the order of its rows and columns, and so is what was given up.
+#[test]
+fn averages_read_by_rows() {
+    use hbp::expr::{Draw, Sizes, evaluate, random_environment};
+    for batch in [Batch::AverageHessian, Batch::AverageJacobian] {
+        let columns = approximated("composite", Curvature::PositiveAbs, batch);
+        let rows = row_major(columns.clone(), Style::Hadamard, Rewriter::embedded()).unwrap();
+        let sizes = Sizes::from([("m".into(), 2), ("n".into(), 3)]);
+        // Both graphs declare the same variables in the same order, so they are drawn alike.
+        let values = |equations: &Equations, id| {
+            let graph = &equations.module.graph;
+            let at = random_environment(graph, &sizes, 3, 11, Draw::Normal).unwrap();
+            evaluate(graph, id, &at).unwrap()
+        };
+        let by_rows = |k: usize| k / 3 + k % 3 * 2;
+        let weight = |equations: &Equations| equations.equations[1].clone();
+        let (column, row) = (weight(&columns), weight(&rows));
+        let mut pairs = vec![(column.hessian, row.hessian)];
+        for (a, b) in column.given_up.iter().zip(&row.given_up) {
+            pairs.extend([(a.before, b.before), (a.after, b.after)]);
+        }
+        for (column, row) in pairs {
+            let (a, b) = (values(&columns, column), values(&rows, row));
+            for i in 0..6 {
+                for j in 0..6 {
+                    let difference = a[(by_rows(i), by_rows(j))] - b[(i, j)];
+                    assert!(difference.abs() < 1e-12, "{batch} entry {i}, {j}");
+                }
+            }
+        }
+        let text = hbp::expr::print(&rows.module.graph, row.hessian, &Names::default());
+        assert!(text.starts_with("E(hess(z)) ⊗ "), "{text}");
+    }
 }

@@ -10,7 +10,7 @@ use super::networks::Chain;
 use super::reference::reference;
 use super::tools::{agree_all, array, arrays, case, dense, file, matrix};
 
-fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
+pub(crate) fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
     let curvatures = Curvature::ALL.into_iter().map(|(curvature, _)| curvature);
     curvatures.flat_map(|c| Batch::ALL.map(|(batch, _)| (c, batch)))
 }

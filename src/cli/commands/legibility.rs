@@ -53,7 +53,8 @@ fn modules(files: &[PathBuf], output: &mut Output) -> Result<Vec<Module>, Failur
             file: file.clone(),
             module: None,
         };
-        all.extend(source::modules(&source, output)?.1);
+        let file = source::file(&source.file, output)?;
+        all.extend(source::modules(&file, &source, output)?);
     }
     Ok(all)
 }

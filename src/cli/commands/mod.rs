@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod derive;
+mod groupings;
 mod legibility;
 mod options;
 mod peers;
@@ -31,23 +32,19 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
         Command::Plan(arguments) => plan::run(arguments, output),
         Command::Show(arguments) => show::run(arguments, output),
         Command::Rules(arguments) => rules::run(arguments, output),
+        Command::Groupings(arguments) => groupings::run(arguments, output),
         Command::Demo(arguments) => demo::run(arguments, output),
         Command::Legibility(arguments) => legibility::run(arguments, output),
         Command::Emit(_) => Err(Failure::unavailable("`hbp emit`")),
         Command::Train(_) => Err(Failure::unavailable("`hbp train`")),
         Command::Bench(_) => Err(Failure::unavailable("`hbp bench`")),
         Command::Experiment(_) => Err(Failure::unavailable("`hbp experiment`")),
-        Command::Groupings(_) => Err(Failure::unavailable("`hbp groupings`")),
     }
 }
 
 /// Refuses the options that are reserved.
 fn now_only(later: &Later) -> Result<(), Failure> {
-    let reserved = [
-        ("--compose", &later.compose),
-        ("--threads", &later.threads),
-        ("--blocks", &later.blocks),
-    ];
+    let reserved = [("--threads", &later.threads), ("--blocks", &later.blocks)];
     match reserved.iter().find(|(_, value)| value.is_some()) {
         Some((option, _)) => Err(Failure::unavailable(option)),
         None => Ok(()),

@@ -1,13 +1,14 @@
 //! What `run` and `plan` have in common.
 
 use super::Modes;
-use crate::cli::arguments::{Approximation, NetworkChoice, Source};
-use crate::cli::choices::{Dtype, Vectorisation};
+use crate::cli::arguments::{Approximation, Composition, NetworkChoice, Source};
+use crate::cli::choices::{Dtype, Scheme, Vectorisation};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Sizes;
-use crate::network::{self, Precision, RunError, RunOptions, Sampling};
+use crate::language::File;
+use crate::network::{self, Grouping, Precision, RunError, RunOptions, Sampling};
 use crate::rewrite::Rewriter;
 
 /// How a file is run, from the command line.
@@ -15,6 +16,7 @@ pub(super) fn options(
     source: &Source,
     network: &NetworkChoice,
     approximation: &Approximation,
+    composition: &Composition,
     dims: &[(String, usize)],
     seed: u64,
     rewriter: Rewriter,
@@ -46,9 +48,45 @@ pub(super) fn options(
         batch,
         message,
         sampling: samples.map_or(Sampling::Exact, drawn),
+        grouping: grouping(composition, approximation)?,
         rewriter,
         ..RunOptions::default()
     })
+}
+
+/// The grouping asked for, or the one that belongs to a scheme.
+pub(super) fn grouping(
+    composition: &Composition,
+    approximation: &Approximation,
+) -> Result<Grouping, Failure> {
+    match (&composition.compose, approximation.scheme) {
+        (Some(text), _) => read_grouping(text),
+        (None, Some(Scheme::Kfra | Scheme::BdaPch)) => Ok(Grouping::ActivationAffine),
+        (None, _) => Ok(Grouping::default()),
+    }
+}
+
+/// Reads a grouping.
+pub(super) fn read_grouping(text: &str) -> Result<Grouping, Failure> {
+    text.parse()
+        .map_err(|error: RunError| Failure::bad_input(error.message(), error.help()))
+}
+
+/// Refuses to group the nodes of what has none, unless a scheme does.
+pub(super) fn only_networks(
+    options: &RunOptions,
+    is_said: bool,
+    file: &File,
+) -> Result<(), Failure> {
+    let target = network::target(file, options);
+    let is_module = matches!(target, Ok(network::Target::Module(_)));
+    if is_said && is_module && options.grouping != Grouping::Apart {
+        return Err(Failure::bad_input(
+            "--compose groups the nodes of a network, but a module is asked for",
+            "choose a network with --network, or write the composite as a module that calls modules",
+        ));
+    }
+    Ok(())
 }
 
 /// Why a run stopped.

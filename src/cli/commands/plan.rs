@@ -1,7 +1,7 @@
 //! `hbp plan`: the compiled kernels.
 
 use super::now_only;
-use super::options::{failed, options};
+use super::options::{failed, only_networks, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Plan;
 use crate::cli::failure::Failure;
@@ -17,11 +17,13 @@ pub(super) fn run(arguments: &Plan, output: &mut Output) -> Result<Exit, Failure
         &arguments.source,
         &arguments.network,
         &arguments.approximation,
+        &arguments.composition,
         &arguments.dims,
         arguments.chance.seed,
         source::rewriter(&arguments.book)?,
     )?;
     options.batch_size = arguments.batch_size as usize;
+    only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.precision = arguments.dtype.into();
     let plan = plan_file(&file, &options).map_err(|e| failed(&e, output))?;
     output.text(&plan)?;

@@ -4,7 +4,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::now_only;
-use super::options::{failed, options};
+use super::options::{failed, only_networks, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Run;
 use crate::cli::failure::Failure;
@@ -27,10 +27,12 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
         &arguments.source,
         &arguments.network,
         &arguments.approximation,
+        &arguments.composition,
         &arguments.dims,
         arguments.chance.seed,
         source::rewriter(&arguments.book)?,
     )?;
+    only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.dense = arguments.dense;
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::options::failed;
+use super::options::{failed, read_grouping};
 use crate::cli::Exit;
 use crate::cli::arguments::Show;
 use crate::cli::choices::Drawing;
@@ -10,7 +10,8 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::language::{builtin_names, builtin_source};
-use crate::network::draw_network;
+use crate::network::{Grouping, draw_network};
+use crate::rewrite::Rewriter;
 
 /// Prints the source as it stands in the program, or the names of all built-ins.
 pub(super) fn run(arguments: &Show, output: &mut Output) -> Result<Exit, Failure> {
@@ -63,7 +64,12 @@ fn draw(
             ));
         }
     };
-    let drawing = draw_network(&file, &name).map_err(|e| failed(&e, output))?;
+    let grouping = match &arguments.compose {
+        Some(text) => read_grouping(text)?,
+        None => Grouping::default(),
+    };
+    let drawing = draw_network(&file, &name, &grouping, Rewriter::embedded());
+    let drawing = drawing.map_err(|e| failed(&e, output))?;
     output.text(&drawing)?;
     Ok(Exit::Done)
 }

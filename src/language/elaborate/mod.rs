@@ -21,6 +21,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+pub(crate) use copy::Copy as ExpressionCopy;
 pub(super) use facts::{Seen, check_names, facts};
 pub(super) use function::functions;
 pub(super) use module::module;
