@@ -1,15 +1,17 @@
 //! What can be asked. Why types: a flag that a command does not know, or a value that means nothing, is
 //! refused before anything runs.
 
+mod shared;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::choices::{
-    Batch, Curvature, Drawing, Dtype, Form, Format, Message, Scheme, Vectorisation,
-};
+use super::choices::{Curvature, Drawing, Dtype, Form, Format, Vectorisation};
+use shared::size;
+pub(super) use shared::{Approximation, Book, Chance, Composition, Later, NetworkChoice, Source};
 
 const TOUR: &str = "\
 Examples:
@@ -319,87 +321,4 @@ pub(super) struct Legibility {
 pub(super) struct Reserved {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<OsString>,
-}
-
-/// Where modules come from.
-#[derive(Args, Debug)]
-pub(super) struct Source {
-    /// The .hbp file; `-` is standard input.
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// Only this module.
-    #[arg(long, value_name = "NAME")]
-    pub(super) module: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct NetworkChoice {
-    /// The network, when the file has several.
-    #[arg(long, value_name = "NAME", conflicts_with = "module")]
-    pub(super) network: Option<String>,
-}
-
-/// What becomes of the second-order term and of the sample mean, and what travels.
-#[derive(Args, Debug)]
-pub(super) struct Approximation {
-    /// What becomes of the second-order term [default: hessian].
-    #[arg(long, value_enum)]
-    pub(super) curvature: Option<Curvature>,
-    /// What becomes of the sample mean [default: exact].
-    #[arg(long, value_enum)]
-    pub(super) batch: Option<Batch>,
-    /// All at once, by the name of the literature.
-    #[arg(long, value_enum)]
-    pub(super) scheme: Option<Scheme>,
-    /// What travels backwards; roots need ggn or fisher [default: hessian].
-    #[arg(long, value_enum)]
-    pub(super) message: Option<Message>,
-    /// Targets drawn from the loss's model for each sample, for fisher and kfac [default: 1 for kfac, else the exact
-    /// expectation].
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) samples: Option<u32>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Book {
-    /// Use the rule book in this folder.
-    #[arg(long, value_name = "DIR")]
-    pub(super) rules: Option<PathBuf>,
-}
-
-/// Which nodes of a network are one module.
-#[derive(Args, Debug)]
-pub(super) struct Composition {
-    /// Group nodes of a network into one module each before deriving: `none`, `activation-affine`, or groups by name, as in
-    /// a1+h2,a2+h3 [default: none; activation-affine for the schemes kfra and bda-pch].
-    #[arg(long, value_name = "GROUPS")]
-    pub(super) compose: Option<String>,
-}
-
-/// What the contract names and a later version will have: understood, and refused by name.
-#[derive(Args, Debug)]
-pub(super) struct Later {
-    #[arg(long, value_name = "N", hide = true)]
-    pub(super) threads: Option<String>,
-    #[arg(long, value_name = "K", hide = true)]
-    pub(super) blocks: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Chance {
-    /// The seed of everything random.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) seed: u64,
-}
-
-/// Reads `n=4`.
-fn size(text: &str) -> Result<(String, usize), String> {
-    let wrong = || format!("`{text}` is no size: write NAME=NUMBER, as in n=4");
-    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    let value: usize = value.trim().parse().map_err(|_| wrong())?;
-    let name = name.trim();
-    if name.is_empty() || value == 0 {
-        return Err(wrong());
-    }
-    Ok((name.to_owned(), value))
 }
