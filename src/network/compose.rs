@@ -12,6 +12,7 @@ use crate::language::{ExpressionCopy, Network, NetworkNode, limits};
 use crate::rewrite::Rewriter;
 
 /// The network with every group of nodes as one node, which bears the name of its last one. Parameters keep their names.
+/// A group with the loss is the loss: its whole Hessian is what `ggn` and `fisher` use as it is.
 ///
 /// ```
 /// use hbp::network::{Grouping, compose};

@@ -76,7 +76,8 @@ fn asked(arguments: &Derive, rewriter: &Rewriter, output: &mut Output) -> Result
     let has_networks = arguments.source.module.is_none() && !file.networks().is_empty();
     let composes = has_networks || grouping != Grouping::Apart;
     let is_asked = arguments.network.network.is_some();
-    if !is_asked && !(composition.compose.is_some() && composes) {
+    let is_network = is_asked || (composition.compose.is_some() && composes);
+    if !is_network {
         return Ok(Asked {
             modules: source::modules(&file, &arguments.source, output)?,
             file,
