@@ -23,5 +23,7 @@ mod reference;
 mod refusing;
 #[path = "network/refusing_sizes.rs"]
 mod refusing_sizes;
+#[path = "network/splitting.rs"]
+mod splitting;
 #[path = "network/tools.rs"]
 mod tools;

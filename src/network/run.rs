@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::arrays::Items;
 use super::batch::{Data, read};
 use super::machine::Machine;
-use super::memory::{check_frontiers, check_memory};
+use super::memory::{check_frontiers, check_memory, check_split};
 use super::pass::Preparation;
 use super::prepare::prepare;
 use super::{Precision, RunError, RunOptions};
@@ -60,6 +60,7 @@ fn run<T: Element>(
     let definition = super::prepare::define(file, name, options)?;
     let network = &definition.network;
     let data: Data<T> = read(network, items, &definition.dimensions, options)?;
+    check_split(network, &data.sizes, options)?;
     check_memory(network, &data, options)?;
     check_frontiers(network, &data, options)?;
     let prepared = prepare(network, &data.sizes, options)?;

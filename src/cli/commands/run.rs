@@ -31,6 +31,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
         source::rewriter(&arguments.book)?,
     )?;
     options.dense = arguments.dense;
+    options.split = arguments.split.map(|parts| parts as usize);
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
     let items = arrays(&file, &arguments.data, &options, output)?;
