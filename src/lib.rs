@@ -17,6 +17,8 @@ pub mod kernel;
 
 pub mod backend;
 
+pub mod curvature;
+
 pub mod data;
 
 pub mod network;

@@ -262,6 +262,21 @@ fn spectra_and_inverses_of_bad_matrices_are_reported() {
     );
 }
 
+/// nalgebra finds NaN eigenvectors of this matrix of rank one in single precision.
+#[test]
+fn matrices_of_rank_one_have_spectra() {
+    let mut graph = universe::graph();
+    let spectrum = universe::read(&mut graph, "(eigabs A)").unwrap();
+    let program = compile(&graph, &[("z".into(), spectrum)], &sized(11, 4, 2)).unwrap();
+    let v = [0.5, -0.5, 2.0, 0.0, -0.5, 1.0, -1.0, 0.0, -2.0, 0.0, -0.5];
+    let v = DMatrix::<f32>::from_column_slice(11, 1, &v);
+    let a = &v * v.transpose();
+    let inputs = Inputs::from([("A".into(), -&a)]);
+    let outputs = execute::<f32>(&program, &inputs).unwrap();
+    let found = outputs.get("z").unwrap().to_dense(MEMORY_LIMIT).unwrap();
+    assert!((&found - a).norm() < 1e-4, "{found}");
+}
+
 #[test]
 fn inputs_are_checked_and_large_outputs_stay_structured() {
     let mut graph = universe::graph();

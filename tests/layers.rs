@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors from the ground up; `src/ARCHITECTURE.md` says what each is for. A floor imports only from those before it.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "diagnostic",
     "expr",
     "language",
@@ -14,6 +14,7 @@ const FLOORS: [&str; 14] = [
     "hbp",
     "kernel",
     "backend",
+    "curvature",
     "data",
     "network",
     "check",

@@ -27,5 +27,7 @@ mod refusing;
 mod refusing_sizes;
 #[path = "network/roots.rs"]
 mod roots;
+#[path = "network/splitting.rs"]
+mod splitting;
 #[path = "network/tools.rs"]
 mod tools;

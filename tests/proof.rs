@@ -1,6 +1,9 @@
 //! Claims: what must be proved, what must be refuted, what must stay unknown; and that what is printed as JSON is
 //! what was derived.
 
+#[path = "proof/rows.rs"]
+mod rows;
+
 use hbp::expr::Name;
 use hbp::hbp::{Request, derive};
 use hbp::language::{self, File};

@@ -187,13 +187,8 @@ impl<T: Element> Algebra<T> for Nalgebra {
         let n = matrix.rows;
         let mut out = DMatrixViewMut::from_slice(out, n, n);
         let whole = matrix.view().into_owned();
-        let steps = 100 * n.max(10);
         let found = if matrix.is_finite() {
-            SymmetricEigen::try_new(
-                (&whole + whole.transpose()) * T::number(0.5),
-                T::default_epsilon(),
-                steps,
-            )
+            symmetric_eigen((&whole + whole.transpose()) * T::number(0.5))
         } else {
             None
         };
@@ -210,6 +205,38 @@ impl<T: Element> Algebra<T> for Nalgebra {
         }
         out.gemm(T::one(), &scaled, &eigenvectors.transpose(), T::zero());
     }
+}
+
+/// Eigenvalues and eigenvectors of a symmetric and finite matrix.
+///
+/// Of a matrix of low rank nothing but rounding is left after a few reflections, smaller from each to the next until it
+/// underflows: nalgebra then finds vectors that are not orthogonal, or NaN. So the vectors are looked at, and where they are
+/// bad, the matrix is shifted away from zero: eigenvalues are then found to working precision of the norm.
+pub(crate) fn symmetric_eigen<T: Element>(matrix: DMatrix<T>) -> Option<SymmetricEigen<T, Dyn>> {
+    let size = matrix.nrows();
+    let (epsilon, steps) = (T::default_epsilon(), 100 * size.max(10));
+    let attempt = |matrix: DMatrix<T>| {
+        let found = SymmetricEigen::try_new(matrix, epsilon, steps)?;
+        let mut error = found.eigenvectors.tr_mul(&found.eigenvectors);
+        for i in 0..size {
+            error[(i, i)] -= T::one();
+        }
+        // Written so that NaN is bad.
+        let tolerance = epsilon * T::number(8.0 * size as f64);
+        let is_good =
+            error.norm() <= tolerance && found.eigenvalues.iter().all(ComplexField::is_finite);
+        is_good.then_some(found)
+    };
+    let shift = matrix.norm() * T::number(2.0);
+    attempt(matrix.clone()).or_else(|| {
+        let mut shifted = matrix;
+        for i in 0..size {
+            shifted[(i, i)] += shift;
+        }
+        let mut found = attempt(shifted)?;
+        found.eigenvalues.add_scalar_mut(-shift);
+        Some(found)
+    })
 }
 
 /// nalgebra's `gemm` packs its operands only when every dimension is larger than this.

@@ -12,6 +12,7 @@ mod loops;
 mod outputs;
 mod reduce;
 
+pub(crate) use algebra::symmetric_eigen;
 pub use algebra::{Algebra, MatrixRef, Nalgebra, Singular};
 pub use element::Element;
 pub use execute::{ExecuteError, Executor, Inputs, execute};

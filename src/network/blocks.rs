@@ -6,6 +6,7 @@ use nalgebra::{DMatrix, DVector};
 use super::arrays::Items;
 use super::{RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, OutputBlock, khatri_rao};
+use crate::curvature::{Operator, row_ranges};
 use crate::data::{Array, Item, Kind};
 use crate::expr::Matrix;
 
@@ -131,6 +132,31 @@ pub(crate) fn write_block<T: Element>(
         return Ok(());
     }
     write_factors(name, &block, options.limit, items)
+}
+
+/// Writes the blocks of the groups of rows of a parameter under `name.rows.0`, …, each as [`write_block`] does, and
+/// `name.structure`; the whole block without [`RunOptions::split`].
+///
+/// # Errors
+/// As [`write_block`]; when the parameter has fewer rows than there are to be groups.
+pub(crate) fn write_split<T: Element>(
+    name: &str,
+    block: OutputBlock<T>,
+    shape: (usize, usize),
+    options: &RunOptions,
+    items: &mut Items,
+) -> Result<(), RunError> {
+    let Some(parts) = options.split else {
+        return write_block(name, block, shape, options, items);
+    };
+    let ranges = row_ranges(shape.0, parts)?;
+    let blocks = Operator::within(&block, options.limit)?.split(shape, parts)?;
+    for (k, (block, rows)) in blocks.into_iter().zip(ranges).enumerate() {
+        let name = format!("{name}.rows.{k}");
+        write_block(&name, block, (rows.len(), shape.1), options, items)?;
+    }
+    items.insert(format!("{name}.structure"), Item::Text("rows".into()));
+    Ok(())
 }
 
 fn write_factors<T: Element>(

@@ -2,6 +2,7 @@
 //! next, and the command line adds nothing but the exit code.
 
 use crate::backend::ExecuteError;
+use crate::curvature::CurvatureError;
 use crate::data::DataError;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Id, Name};
@@ -270,6 +271,16 @@ impl From<CompileError> for RunError {
                 "use smaller dimensions",
             ),
             _ => Self::input(message, error.help()),
+        }
+    }
+}
+
+impl From<CurvatureError> for RunError {
+    fn from(error: CurvatureError) -> Self {
+        match error {
+            CurvatureError::TooLarge(error) => error.into(),
+            error if error.is_limit() => Self::limit(error.to_string(), error.help()),
+            error => Self::input(error.to_string(), error.help()),
         }
     }
 }

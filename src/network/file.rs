@@ -79,7 +79,9 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// ```
 pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
     match target(file, options)? {
-        Target::Module(name) => run_module(&file.module(&name)?, items, options),
+        Target::Module(name) => {
+            refuse_split(options).and_then(|()| run_module(&file.module(&name)?, items, options))
+        }
         Target::Network(name) => run_network(file, &name, items, options).map(|run| run.items),
     }
     .map_err(|error| error.located(file))
@@ -97,6 +99,7 @@ pub fn check_arrays(
 ) -> Result<(), RunError> {
     match target(file, options)? {
         Target::Module(name) => {
+            refuse_split(options)?;
             let module = file.module(&name)?;
             concrete(&module)?;
             fit(&module, outlines, options).map(drop)
@@ -109,6 +112,17 @@ pub fn check_arrays(
             super::batch::fit(&network, outlines, &dimensions, options).map(drop)
         }
     }
+}
+
+/// A module's blocks are written whole.
+fn refuse_split(options: &RunOptions) -> Result<(), RunError> {
+    if options.split.is_none() {
+        return Ok(());
+    }
+    Err(RunError::input(
+        "blocks are split by rows in networks only, and this is a module",
+        "leave out --split, or define a network that uses the module",
+    ))
 }
 
 /// The compiled kernels of the network or module of a file as text.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use nalgebra::DMatrix;
 
 use super::graph::Live;
-use crate::backend::Element;
+use crate::backend::{Element, symmetric_eigen};
 use crate::hbp::Curvature;
 
 /// Blocks between live values, by ordered pairs; what is not there is zero.
@@ -205,13 +205,12 @@ pub(super) fn treated<T: Element>(residual: Pairs<T>, curvature: Curvature) -> P
             }
         }
     }
-    // What is not finite has no eigenvalues, and looking for them would not end.
-    let whole = if whole.iter().all(|value| value.is_finite()) {
-        let mut eigen = whole.symmetric_eigen();
-        eigen.eigenvalues.apply(|value| *value = of(*value));
-        eigen.recompose()
-    } else {
-        DMatrix::from_element(size, size, T::number(f64::NAN))
+    let whole = match symmetric_eigen(whole) {
+        Some(mut eigen) => {
+            eigen.eigenvalues.apply(|value| *value = of(*value));
+            eigen.recompose()
+        }
+        None => DMatrix::from_element(size, size, T::number(f64::NAN)),
     };
     let mut pairs = Pairs::new();
     for (place, (p, row, rows)) in places().enumerate() {

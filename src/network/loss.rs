@@ -11,7 +11,7 @@ use super::graph::Live;
 use super::machine::{Crossed, Machine};
 use super::programs::dense;
 use super::{RunError, Sampling};
-use crate::backend::{Element, Inputs, OutputBlock};
+use crate::backend::{Element, Inputs, OutputBlock, symmetric_eigen};
 use crate::expr::{Distribution, Name};
 
 /// A negative eigenvalue of this size, relative to the largest, is rounding.
@@ -220,11 +220,8 @@ fn root<T: Element>(matrix: DMatrix<T>) -> Result<DMatrix<T>, String> {
     if matrix.is_empty() {
         return Ok(DMatrix::zeros(0, 0));
     }
-    if !matrix.iter().all(|entry| entry.is_finite()) {
-        return Err("it is not finite".into());
-    }
     let precision = T::number(if T::BYTES == 4 { 1e9 } else { 1.0 });
-    let eigen = matrix.symmetric_eigen();
+    let eigen = symmetric_eigen(matrix).ok_or("it is not finite")?;
     let top =
         eigen.eigenvalues.iter().fold(
             T::zero(),

@@ -8,7 +8,7 @@ use nalgebra::DMatrix;
 use super::arrays::Items;
 use super::average::Mean;
 use super::batch::Data;
-use super::blocks::{value_array, write_block};
+use super::blocks::{value_array, write_split};
 use super::compiled::OUTPUT;
 use super::frontier::{self, Frontier, Pairs, Step, treated};
 use super::graph::{Dag, Live, nodes};
@@ -360,7 +360,7 @@ impl<'p, T: Element> Machine<'p, T> {
                 items.insert(format!("grad.{name}"), array.into());
             }
             if let Some(block) = self.blocks.remove(name).and_then(Mean::finish) {
-                write_block(&format!("hess.{name}"), block, shape, options, &mut items)?;
+                write_split(&format!("hess.{name}"), block, shape, options, &mut items)?;
             }
         }
         Ok(items)

@@ -6,7 +6,8 @@ use super::graph::{Dag, Live, nodes};
 use super::module::concrete_shape;
 use super::{Message, RunError, RunOptions};
 use crate::backend::Element;
-use crate::expr::Shape;
+use crate::curvature::row_ranges;
+use crate::expr::{Shape, Sizes};
 use crate::language::{Network, NetworkNode};
 
 /// Refuses blocks that would not fit, before any work. A mean over samples has all its entries in general.
@@ -35,6 +36,23 @@ pub(super) fn check_memory<T: Element>(
                 "use a smaller width, or `--batch average-hessian`, whose blocks keep their factors; so does a single sample without `--dense`",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Refuses more groups of rows than a parameter has rows.
+pub(super) fn check_split(
+    network: &Network,
+    sizes: &Sizes,
+    options: &RunOptions,
+) -> Result<(), RunError> {
+    let Some(parts) = options.split else {
+        return Ok(());
+    };
+    for parameter in &network.parameters {
+        let (rows, _) = concrete_shape(&parameter.shape, sizes)?;
+        row_ranges(rows, parts)
+            .map_err(|error| RunError::from(error).within(&format!("`{}`", parameter.name)))?;
     }
     Ok(())
 }

@@ -55,6 +55,8 @@ pub struct RunOptions {
     pub dense: bool,
     /// The order of rows and columns in blocks of matrices, those that come out and the one that goes in.
     pub vectorisation: Vectorisation,
+    /// Write each block of a network by so many groups of rows of its parameter.
+    pub split: Option<usize>,
     /// The numbers that are computed with.
     pub precision: Precision,
     /// What becomes of the second-order term.
@@ -83,6 +85,7 @@ impl Default for RunOptions {
             sizes: Sizes::new(),
             dense: false,
             vectorisation: Vectorisation::default(),
+            split: None,
             precision: Precision::default(),
             curvature: Curvature::default(),
             batch: Batch::default(),

@@ -7,7 +7,7 @@ use super::arrays::Items;
 use super::batch::{Data, read};
 use super::compiled::Preparation;
 use super::machine::Machine;
-use super::memory::{check_frontiers, check_memory};
+use super::memory::{check_frontiers, check_memory, check_split};
 use super::modes::check_modes;
 use super::prepare::prepare;
 use super::{Batch, Message, Precision, RunError, RunOptions};
@@ -62,6 +62,7 @@ fn run<T: Element>(
     let network = &definition.network;
     check_modes(network, options)?;
     let data: Data<T> = read(network, items, &definition.dimensions, options)?;
+    check_split(network, &data.sizes, options)?;
     check_memory(network, &data, options)?;
     check_frontiers(network, &data, options)?;
     let prepared = prepare(network, &data.sizes, data.samples, options)?;

@@ -69,7 +69,8 @@ Examples:
   hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32
   hbp run model.hbp --data in.npz --out out.npz --curvature ggn --message root
   hbp run model.hbp --data in.npz --out out.npz --scheme kfac --samples 4 --seed 1
-  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --compose a1+h2,a2+h3")]
+  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --compose a1+h2,a2+h3
+  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --split 4")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
@@ -209,6 +210,9 @@ pub(super) struct Run {
     /// Write every block as a full matrix.
     #[arg(long)]
     pub(super) dense: bool,
+    /// Write each block of a network by K groups of rows of its parameter: hess.h1.W.rows.0, …, larger groups first.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) split: Option<u32>,
     #[command(flatten)]
     pub(super) approximation: Approximation,
     #[command(flatten)]

@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     )?;
     only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.dense = arguments.dense;
+    options.split = arguments.split.map(|parts| parts as usize);
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
     let items = arrays(&file, &arguments.data, &options, output)?;

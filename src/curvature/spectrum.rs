@@ -1,0 +1,210 @@
+//! Eigenvalues and eigenbases by structure. Why a tree: the eigenvectors of `A ⊗ B` are those of A times those of B, its
+//! eigenvalues their products, so neither is ever formed for the product.
+
+use nalgebra::DMatrix;
+
+use super::diagonal::{diagonal, is_diagonal};
+use super::product::factor_by_factor;
+use super::split::fits;
+use super::symmetric::{eigen, largest};
+use super::{CurvatureError, Operator};
+use crate::backend::{Element, OutputBlock, khatri_rao};
+
+/// The smallest and the largest eigenvalue, in double precision whatever the block's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// An eigenvalue, and how far rounding may have moved it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Eigenvalue {
+    pub(super) value: f64,
+    pub(super) error: f64,
+}
+
+impl Eigenvalue {
+    /// A number that is stored, not computed.
+    pub(super) fn exact(value: f64) -> Self {
+        Self { value, error: 0.0 }
+    }
+
+    fn times(self, other: Self) -> Self {
+        let (a, b) = (self.value.abs(), other.value.abs());
+        Self {
+            value: self.value * other.value,
+            error: self.error * b + other.error * a + self.error * other.error,
+        }
+    }
+}
+
+/// A symmetric block in its eigenbasis.
+#[derive(Clone, Debug)]
+pub(super) enum Spectrum<T: Element> {
+    /// Eigenvectors are the unit vectors.
+    Unit(Vec<Eigenvalue>),
+    /// Orthonormal eigenvectors, one a column. To all that is orthogonal to them belongs the eigenvalue 0.
+    Vectors {
+        vectors: DMatrix<T>,
+        values: Vec<Eigenvalue>,
+    },
+    /// Of `left ⊗ right`.
+    Kronecker(Box<Self>, Box<Self>),
+}
+
+impl<T: Element> Operator<'_, T> {
+    /// The smallest and the largest eigenvalue. Of `A ⊗ B` they are products of extreme eigenvalues of A and B; those of a
+    /// sum need its entries.
+    ///
+    /// # Errors
+    /// When the block is not square, not symmetric or not finite; when a part whose entries are needed does not fit.
+    pub fn range(&self) -> Result<Range, CurvatureError> {
+        self.size()?;
+        Ok(Spectrum::of(self.block, self.limit)?.range())
+    }
+}
+
+impl<T: Element> Spectrum<T> {
+    /// The eigenvalues and eigenvectors of a square block.
+    pub(super) fn of(block: &OutputBlock<T>, limit: u64) -> Result<Self, CurvatureError> {
+        if is_diagonal(block) {
+            let diagonal = diagonal(block);
+            largest(diagonal.iter())?;
+            let values = diagonal.iter().map(|d| Eigenvalue::exact(d.double()));
+            return Ok(Self::Unit(values.collect()));
+        }
+        match block {
+            OutputBlock::Kronecker { left, right } => {
+                if let Some(product) = Self::of_factors(left, right, limit)? {
+                    return Ok(product);
+                }
+            }
+            OutputBlock::Root(root) if root.ncols() < root.nrows() => return Self::of_root(root),
+            OutputBlock::KhatriRao { left, right } if left.ncols() < block.shape().0 => {
+                let (rows, cols) = (block.shape().0, left.ncols());
+                fits::<T>(rows, cols, limit)?;
+                return Self::of_root(&khatri_rao(left, right));
+            }
+            OutputBlock::Sum(terms) if terms.len() == 1 => return Self::of(&terms[0], limit),
+            _ => {}
+        }
+        let (vectors, values) = eigen(&block.to_dense(limit)?)?;
+        Ok(Self::Vectors { vectors, values })
+    }
+
+    /// Through both eigenbases. Factors that are not square or not symmetric have none of use here, though their product may
+    /// be symmetric: nothing is returned for them.
+    fn of_factors(
+        left: &OutputBlock<T>,
+        right: &OutputBlock<T>,
+        limit: u64,
+    ) -> Result<Option<Self>, CurvatureError> {
+        let is_square = |b: &OutputBlock<T>| b.shape().0 == b.shape().1;
+        if !(is_square(left) && is_square(right)) {
+            return Ok(None);
+        }
+        let pair = Self::of(left, limit).and_then(|left| Ok((left, Self::of(right, limit)?)));
+        match pair {
+            Ok((left, right)) => Ok(Some(Self::Kronecker(Box::new(left), Box::new(right)))),
+            Err(CurvatureError::Asymmetric { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// With S = Q R and R R' = W Λ W', S S' = (Q W) Λ (Q W)': only as many columns as the root has.
+    fn of_root(root: &DMatrix<T>) -> Result<Self, CurvatureError> {
+        largest(root.iter())?;
+        let (q, r) = root.clone().qr().unpack();
+        let (inner, values) = eigen(&(&r * r.transpose()))?;
+        Ok(Self::Vectors {
+            vectors: q * inner,
+            values,
+        })
+    }
+
+    /// Rows of the block.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Unit(values) => values.len(),
+            Self::Vectors { vectors, .. } => vectors.nrows(),
+            Self::Kronecker(left, right) => left.size() * right.size(),
+        }
+    }
+
+    /// The eigenvalues that have an eigenvector, in the order in which [`Self::in_basis`] gives coefficients.
+    pub(super) fn values(&self) -> Vec<Eigenvalue> {
+        match self {
+            Self::Unit(values) | Self::Vectors { values, .. } => values.clone(),
+            Self::Kronecker(left, right) => {
+                let inner = right.values();
+                let outer = left.values().into_iter();
+                outer
+                    .flat_map(|a| inner.iter().map(move |b| a.times(*b)))
+                    .collect()
+            }
+        }
+    }
+
+    /// How many eigenvectors there are; all others belong to the eigenvalue 0.
+    pub(super) fn rank(&self) -> usize {
+        match self {
+            Self::Unit(values) | Self::Vectors { values, .. } => values.len(),
+            Self::Kronecker(left, right) => left.rank() * right.rank(),
+        }
+    }
+
+    /// Q' times the columns.
+    pub(super) fn in_basis(&self, columns: &DMatrix<T>) -> DMatrix<T> {
+        match self {
+            Self::Unit(_) => columns.clone(),
+            Self::Vectors { vectors, .. } => vectors.tr_mul(columns),
+            Self::Kronecker(left, right) => factor_by_factor(
+                columns,
+                right.size(),
+                |m| left.in_basis(m),
+                |m| right.in_basis(m),
+            ),
+        }
+    }
+
+    /// Q times the columns.
+    pub(super) fn out_of_basis(&self, coefficients: &DMatrix<T>) -> DMatrix<T> {
+        match self {
+            Self::Unit(_) => coefficients.clone(),
+            Self::Vectors { vectors, .. } => vectors * coefficients,
+            Self::Kronecker(left, right) => factor_by_factor(
+                coefficients,
+                right.rank(),
+                |m| left.out_of_basis(m),
+                |m| right.out_of_basis(m),
+            ),
+        }
+    }
+
+    fn range(&self) -> Range {
+        let of = |values: &mut dyn Iterator<Item = f64>| {
+            let none = Range {
+                min: f64::INFINITY,
+                max: f64::NEG_INFINITY,
+            };
+            values.fold(none, |range, v| Range {
+                min: range.min.min(v),
+                max: range.max.max(v),
+            })
+        };
+        match self {
+            Self::Unit(values) | Self::Vectors { values, .. } => {
+                let null = (self.size() > values.len()).then_some(0.0);
+                of(&mut values.iter().map(|v| v.value).chain(null))
+            }
+            Self::Kronecker(left, right) => {
+                let (a, b) = (left.range(), right.range());
+                let corners = [a.min * b.min, a.min * b.max, a.max * b.min, a.max * b.max];
+                of(&mut corners.into_iter())
+            }
+        }
+    }
+}
