@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 mod limits;
 #[path = "cli/options.rs"]
 mod options;
+#[path = "cli/products.rs"]
+mod products;
 #[path = "cli/prove.rs"]
 mod prove;
 #[path = "cli/rules.rs"]

@@ -17,6 +17,8 @@ mod modules;
 mod networks;
 #[path = "network/numbers.rs"]
 mod numbers;
+#[path = "network/products.rs"]
+mod products;
 #[path = "network/reference.rs"]
 mod reference;
 #[path = "network/refusing.rs"]
@@ -25,3 +27,5 @@ mod refusing;
 mod refusing_sizes;
 #[path = "network/tools.rs"]
 mod tools;
+#[path = "network/whole.rs"]
+mod whole;

@@ -61,7 +61,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   hbp run model.hbp --data in.npz --out out.npz --dense
-  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32")]
+  hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32
+  hbp run model.hbp --data in.npz --out out.npz --vector v.npz --curvature ggn")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
@@ -184,6 +185,10 @@ pub(super) struct Run {
     /// Where the arrays that come out are written, a .npz file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
+    /// Vectors by parameter, a .npz file: adds `product.<param>`, the mean over the batch of the curvature matrix of the
+    /// whole loss (hessian, ggn or fisher, exact) times all vectors jointly. A parameter without a vector counts as zero.
+    #[arg(long, value_name = "FILE")]
+    pub(super) vector: Option<PathBuf>,
     /// Write every block as a full matrix.
     #[arg(long)]
     pub(super) dense: bool,

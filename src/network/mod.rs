@@ -21,6 +21,7 @@ mod options;
 mod pass;
 mod plan;
 mod prepare;
+mod products;
 mod run;
 
 pub use crate::hbp::{Batch, Curvature};
@@ -34,4 +35,5 @@ pub use module::run_module;
 pub use options::{Precision, RunOptions, Vectorisation};
 pub use pass::Preparation;
 pub use plan::{plan_module, plan_network};
+pub use products::{Extent, Products, check_product_modes, product_file};
 pub use run::{NetworkRun, run_network};

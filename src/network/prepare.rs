@@ -293,7 +293,7 @@ impl Workshop<'_> {
 }
 
 /// A module's content as text, node by node: equal texts mean equal equations.
-fn content(module: &Module, wanted: &Wanted, mode: Mode) -> String {
+pub(super) fn content(module: &Module, wanted: &Wanted, mode: Mode) -> String {
     let graph = &module.graph;
     let mut text = format!("{mode:?} {wanted:?} {}\n", module.output.0);
     let mut functions: BTreeSet<&Name> = BTreeSet::new();

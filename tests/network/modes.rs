@@ -140,7 +140,7 @@ fn frontiers_that_do_not_fit_are_refused() {
 }
 
 /// A network whose values are read several times and whose layers share parameters.
-fn random_graph(rng: &mut impl Rng, nodes: usize) -> Chain {
+pub(super) fn random_graph(rng: &mut impl Rng, nodes: usize) -> Chain {
     let width = rng.random_range(1..=3);
     let mut values = vec!["x".to_owned()];
     let mut layers: Vec<String> = Vec::new();
