@@ -7,6 +7,8 @@
     reason = "a helper of tests fails as a test does, and is short"
 )]
 
+#[path = "network/full.rs"]
+mod full;
 #[path = "network/model.rs"]
 mod model;
 #[path = "network/modes.rs"]

@@ -62,7 +62,11 @@ Examples:
 Examples:
   hbp run model.hbp --data in.npz --out out.npz --dense
   hbp run model.hbp --data in.npz --out out.npz --network mlp --dtype f32
-  hbp run model.hbp --data in.npz --out out.npz --vector v.npz --curvature ggn")]
+  hbp run model.hbp --data in.npz --out out.npz --vector v.npz --curvature ggn
+  hbp run model.hbp --data in.npz --out out.npz --blocks full
+
+--blocks parameter (the default) gives one block a parameter; --blocks full also the matrix over all of them,
+`hess`, with their names in the order of its rows in `hess.order`.")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
@@ -312,7 +316,7 @@ pub(super) struct Book {
 }
 
 /// What the contract names and a later version will have: understood, and refused by name.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct Later {
     #[arg(long, value_name = "NODES", hide = true)]
     pub(super) compose: Option<String>,

@@ -4,10 +4,13 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::arrays::Items;
+use super::batch::Data;
+use super::module::concrete_shape;
 use super::{RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, OutputBlock};
 use crate::data::{Array, Item, Kind};
 use crate::expr::Matrix;
+use crate::language::Network;
 
 /// How arrays of numbers of type `T` are stored.
 fn kind<T: Element>() -> Kind {
@@ -124,6 +127,33 @@ pub(crate) fn write_block<T: Element>(
         return Ok(());
     }
     write_factors(name, &block, options.limit, items)
+}
+
+/// Writes the matrix over all parameters as `hess`, and their names in the order of its rows as `hess.order`.
+pub(crate) fn write_whole<T: Element>(
+    matrix: &DMatrix<T>,
+    network: &Network,
+    data: &Data<T>,
+    options: &RunOptions,
+    items: &mut Items,
+) -> Result<(), RunError> {
+    let mut order = Vec::with_capacity(matrix.nrows());
+    for parameter in &network.parameters {
+        let (m, n) = concrete_shape(&parameter.shape, &data.sizes)?;
+        let start = order.len();
+        if options.vectorisation == Vectorisation::Row {
+            order.extend(row_major((m, n)).into_iter().map(|k| start + k));
+        } else {
+            order.extend(start..start + m * n);
+        }
+    }
+    let ordered = DMatrix::from_fn(order.len(), order.len(), |i, j| {
+        matrix[(order[i], order[j])]
+    });
+    items.insert("hess".into(), matrix_array(&ordered).into());
+    let names: Vec<&str> = network.parameters.iter().map(|p| &*p.name).collect();
+    items.insert("hess.order".into(), Item::Text(names.join(" ")));
+    Ok(())
 }
 
 fn write_factors<T: Element>(

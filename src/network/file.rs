@@ -6,7 +6,7 @@ use super::binding::list;
 use super::module::fit;
 use super::pass::concrete;
 use super::prepare::{Definition, define};
-use super::{RunError, RunOptions, plan_module, plan_network, run_module, run_network};
+use super::{Blocks, RunError, RunOptions, plan_module, plan_network, run_module, run_network};
 use crate::data::Outlines;
 use crate::expr::Name;
 use crate::language::File;
@@ -79,6 +79,10 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// ```
 pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
     match target(file, options)? {
+        Target::Module(name) if options.blocks == Blocks::Full => Err(RunError::input(
+            format!("`{name}` is a module: a full matrix is over the parameters of a network"),
+            "write a network that ends in a loss, or leave `--blocks full` out",
+        )),
         Target::Module(name) => run_module(&file.module(&name)?, items, options),
         Target::Network(name) => run_network(file, &name, items, options).map(|run| run.items),
     }

@@ -8,6 +8,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use super::Blocks;
 use crate::expr::Name;
 use crate::language::{Network, NetworkNode};
 
@@ -26,6 +27,7 @@ pub(crate) struct Dag<'a> {
     graph: DiGraph<Vertex, usize>,
     vertices: Vec<NodeIndex>,
     network: &'a Network,
+    blocks: Blocks,
 }
 
 /// The nodes of a network with the loss as the last.
@@ -59,7 +61,18 @@ impl<'a> Dag<'a> {
             graph,
             vertices,
             network,
+            blocks: Blocks::Parameter,
         }
+    }
+
+    /// The same with parameters in the frontier as blocks between them ask for.
+    pub(crate) fn with(self, blocks: Blocks) -> Self {
+        Self { blocks, ..self }
+    }
+
+    /// True for a parameter that stays in the frontier until the end, or until its last reader is passed.
+    fn stays(&self, full: &Name) -> bool {
+        self.blocks == Blocks::Full || self.readers(full) > 1
     }
 
     fn node(&self, place: usize) -> &'a NetworkNode {
@@ -112,7 +125,7 @@ impl<'a> Dag<'a> {
             let (shared, once): (Vec<_>, Vec<_>) = node
                 .parameters
                 .iter()
-                .partition(|(_, full)| self.readers(full) > 1);
+                .partition(|(_, full)| self.stays(full));
             let shared = shared.into_iter();
             let shared = shared.map(|(own, full)| (own.clone(), Live::Parameter(full.clone())));
             let joint: Vec<(Name, Live)> = inputs.chain(shared).collect();
@@ -135,11 +148,11 @@ impl<'a> Dag<'a> {
         crossings
     }
 
-    /// The parameters that several nodes read.
+    /// The parameters that stay in the frontier: those that several nodes read, or all.
     pub(crate) fn shared(&self) -> Vec<Name> {
         let parameters = self.network.parameters.iter().map(|p| &p.name);
         parameters
-            .filter(|name| self.readers(name) > 1)
+            .filter(|name| self.stays(name))
             .cloned()
             .collect()
     }

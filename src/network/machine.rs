@@ -8,13 +8,13 @@ use nalgebra::DMatrix;
 use super::arrays::Items;
 use super::average::Mean;
 use super::batch::Data;
-use super::blocks::{value_array, write_block};
+use super::blocks::{value_array, write_block, write_whole};
 use super::frontier::{self, Frontier, Pairs, Step, treated};
 use super::graph::{Dag, Live, nodes};
 use super::module::concrete_shape;
 use super::pass::{OUTPUT, Upstream};
 use super::prepare::{Parent, Prepared, Stage};
-use super::{RunError, RunOptions};
+use super::{Blocks, RunError, RunOptions};
 use crate::backend::{Element, ExecuteError, Executor, Inputs, OutputBlock, Outputs};
 use crate::expr::{Name, Shape};
 use crate::hbp::{Batch, Curvature};
@@ -32,6 +32,8 @@ pub(super) struct Machine<'p, T: Element> {
     pub(super) blocks: BTreeMap<Name, Mean<T>>,
     /// The parameters that several nodes read.
     shared: Vec<Name>,
+    /// The matrix over all of those, where it is asked for.
+    whole: Option<Mean<T>>,
     curvature: Curvature,
     pub(super) batch: Batch,
 }
@@ -93,7 +95,8 @@ impl<'p, T: Element> Machine<'p, T> {
             loss: 0.0,
             gradients: BTreeMap::new(),
             blocks: names.map(|name| (name, Mean::new(options.limit))).collect(),
-            shared: Dag::new(network).shared(),
+            shared: Dag::new(network).with(options.blocks).shared(),
+            whole: (options.blocks == Blocks::Full).then(|| Mean::new(options.limit)),
             curvature: options.curvature,
             batch: options.batch,
         }
@@ -281,6 +284,12 @@ impl<'p, T: Element> Machine<'p, T> {
 
     /// Takes the blocks of shared parameters out of the last frontier.
     pub(super) fn keep_shared(&mut self, frontier: &Frontier<T>) -> Result<(), RunError> {
+        if let Some(whole) = &mut self.whole {
+            let sizes = self.shared.iter();
+            let sizes = sizes.map(|name| self.gradients.get(name).map_or(0, DMatrix::len));
+            let matrix = frontier.joint(&self.shared, &sizes.collect::<Vec<_>>());
+            whole.add(OutputBlock::Dense(matrix))?;
+        }
         for name in &self.shared {
             let live = Live::Parameter(name.clone());
             let size = self.gradients.get(name).map_or(0, DMatrix::len);
@@ -329,6 +338,9 @@ impl<'p, T: Element> Machine<'p, T> {
             if let Some(block) = self.blocks.remove(name).and_then(Mean::finish) {
                 write_block(&format!("hess.{name}"), block, shape, options, &mut items)?;
             }
+        }
+        if let Some(OutputBlock::Dense(matrix)) = self.whole.and_then(Mean::finish) {
+            write_whole(&matrix, network, data, options, &mut items)?;
         }
         Ok(items)
     }

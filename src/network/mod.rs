@@ -32,7 +32,7 @@ pub use error::RunError;
 pub use file::{Target, check_arrays, not_finite, plan_file, run_file, target};
 pub(crate) use generic::generic;
 pub use module::run_module;
-pub use options::{Precision, RunOptions, Vectorisation};
+pub use options::{Blocks, Precision, RunOptions, Vectorisation};
 pub use pass::Preparation;
 pub use plan::{plan_module, plan_network};
 pub use products::{Extent, Products, check_product_modes, product_file};

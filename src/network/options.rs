@@ -26,6 +26,16 @@ pub enum Precision {
     Single,
 }
 
+/// Between which parameters blocks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blocks {
+    /// One block a parameter.
+    #[default]
+    Parameter,
+    /// One matrix over all parameters: each stays in the frontier until the end.
+    Full,
+}
+
 /// How a file is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -45,6 +55,8 @@ pub struct RunOptions {
     pub curvature: Curvature,
     /// What becomes of the sample mean.
     pub batch: Batch,
+    /// Between which parameters blocks are made.
+    pub blocks: Blocks,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -62,6 +74,7 @@ impl Default for RunOptions {
             precision: Precision::default(),
             curvature: Curvature::default(),
             batch: Batch::default(),
+            blocks: Blocks::default(),
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }

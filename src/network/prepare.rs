@@ -151,7 +151,7 @@ pub(crate) fn prepare(
     sizes: &Sizes,
     options: &RunOptions,
 ) -> Result<Prepared, RunError> {
-    let dag = Dag::new(network);
+    let dag = Dag::new(network).with(options.blocks);
     let (live, crossings) = (dag.live(), dag.crossings());
     let last = network.nodes.len();
     let mut prepared = Prepared {

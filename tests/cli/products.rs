@@ -84,10 +84,7 @@ fn a_product_is_added_to_the_results() {
             "-".to_owned(),
             &[],
             &wrong,
-            &[
-                "has the shape (2, 1), but the parameter has ()",
-                "`k.W`",
-            ],
+            &["has the shape (2, 1), but the parameter has ()", "`k.W`"],
         ),
         ("-".to_owned(), &[], &archive(&[]), &["has no array"]),
     ] {

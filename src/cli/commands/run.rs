@@ -14,7 +14,8 @@ use crate::cli::source;
 use crate::data::{Archive, DataError, npz_bytes, read_npz, read_npz_from, write_npz};
 use crate::language::File;
 use crate::network::{
-    Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file, run_file,
+    Blocks, Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file,
+    run_file,
 };
 
 /// So much of standard input is read: the entries an archive may hold, and room for their headers.
@@ -22,7 +23,7 @@ const DATA_BYTES: u64 = (crate::data::ENTRY_LIMIT as u64 * 8) + (1 << 24);
 
 /// Reads the arrays, runs, and writes the results whole or not at all.
 pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure> {
-    now_only(&arguments.later)?;
+    let blocks = blocks(arguments)?;
     places(arguments)?;
     let file = source::file(&arguments.source.file, output)?;
     let mut options = options(
@@ -33,6 +34,7 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
         source::rewriter(&arguments.book)?,
     )?;
     options.dense = arguments.dense;
+    options.blocks = blocks;
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
     if arguments.vector.is_some() {
@@ -111,6 +113,19 @@ fn checked<R: Read + Seek>(
 ) -> Result<Items, Failure> {
     check_arrays(file, archive.outlines(), options).map_err(|e| failed(&e, output))?;
     archive.read().map_err(|e| data(&e))
+}
+
+/// Between which parameters blocks are made; other reserved options are refused.
+fn blocks(arguments: &Run) -> Result<Blocks, Failure> {
+    let found = match arguments.later.blocks.as_deref() {
+        None | Some("parameter") => Blocks::Parameter,
+        Some("full") => Blocks::Full,
+        Some(_) => return now_only(&arguments.later).map(|()| Blocks::Parameter),
+    };
+    let mut later = arguments.later.clone();
+    later.blocks = None;
+    now_only(&later)?;
+    Ok(found)
 }
 
 /// Refuses places that would destroy what is read, or that can hold one thing only.
