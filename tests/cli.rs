@@ -10,6 +10,8 @@ mod compose;
 mod limits;
 #[path = "cli/options.rs"]
 mod options;
+#[path = "cli/products.rs"]
+mod products;
 #[path = "cli/prove.rs"]
 mod prove;
 #[path = "cli/rules.rs"]

@@ -9,6 +9,8 @@
 
 #[path = "network/composing.rs"]
 mod composing;
+#[path = "network/full.rs"]
+mod full;
 #[path = "network/model.rs"]
 mod model;
 #[path = "network/modes.rs"]
@@ -19,6 +21,8 @@ mod modules;
 mod networks;
 #[path = "network/numbers.rs"]
 mod numbers;
+#[path = "network/products.rs"]
+mod products;
 #[path = "network/reference.rs"]
 mod reference;
 #[path = "network/refusing.rs"]
@@ -31,3 +35,5 @@ mod roots;
 mod splitting;
 #[path = "network/tools.rs"]
 mod tools;
+#[path = "network/whole.rs"]
+mod whole;

@@ -3,7 +3,7 @@
 
 use clap::ValueEnum;
 
-use crate::hbp;
+use crate::{hbp, network};
 
 /// What becomes of the second-order term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,6 +62,29 @@ pub(super) enum Message {
     Hessian,
     /// A root of it for every sample, with as many columns as the loss needs.
     Root,
+}
+
+/// Between which parameters of a network blocks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Blocks {
+    /// One block a parameter: hess.h1.W.
+    #[default]
+    Parameter,
+    /// Also one matrix over the parameters of each node, hess.h1, with their names in the order of its rows in
+    /// hess.h1.order.
+    Module,
+    /// Also one matrix over all parameters, hess, with their names in the order of its rows in hess.order.
+    Full,
+}
+
+impl From<Blocks> for network::Blocks {
+    fn from(word: Blocks) -> Self {
+        match word {
+            Blocks::Parameter => Self::Parameter,
+            Blocks::Module => Self::Module,
+            Blocks::Full => Self::Full,
+        }
+    }
 }
 
 impl From<Message> for hbp::Message {

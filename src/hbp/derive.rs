@@ -112,7 +112,11 @@ fn with_respect_to(variable: Option<&Name>) -> String {
     variable.map_or_else(String::new, |v| format!("with respect to `{v}`: "))
 }
 
-fn failed(module: &Module, variable: Option<&Name>, source: RewriteError) -> DeriveError {
+pub(super) fn failed(
+    module: &Module,
+    variable: Option<&Name>,
+    source: RewriteError,
+) -> DeriveError {
     let place = match &source {
         RewriteError::NoRule { node, .. } => place(module, *node).unwrap_or_default(),
         _ => String::new(),

@@ -101,7 +101,7 @@ pub(crate) fn take<'a, 'w>(wanted: &'w [Wanted], items: &'a Items) -> Vec<(&'w W
 
 /// Rows and columns of an array by the declared shape: a scalar may be any array of one entry, a vector may have a
 /// second axis of length 1.
-fn logical(shape: &[usize], declared: &Shape) -> Option<(usize, usize)> {
+pub(super) fn logical(shape: &[usize], declared: &Shape) -> Option<(usize, usize)> {
     if declared.is_scalar() {
         return shape.iter().all(|n| *n == 1).then_some((1, 1));
     }

@@ -56,7 +56,7 @@ impl<T: Element> Machine<'_, T> {
                 }
             }
             self.combine(place, &mut crossed)?;
-            self.cross(place, &mut frontier, crossed);
+            self.cross(place, &mut frontier, crossed)?;
         }
         self.keep_shared(&frontier)
     }

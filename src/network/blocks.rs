@@ -4,11 +4,14 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::arrays::Items;
+use super::batch::Data;
+use super::module::concrete_shape;
 use super::{RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, OutputBlock, khatri_rao};
 use crate::curvature::{Operator, row_ranges};
 use crate::data::{Array, Item, Kind};
 use crate::expr::Matrix;
+use crate::language::NetworkValue;
 
 /// How arrays of numbers of type `T` are stored.
 fn kind<T: Element>() -> Kind {
@@ -156,6 +159,34 @@ pub(crate) fn write_split<T: Element>(
         write_block(&name, block, (rows.len(), shape.1), options, items)?;
     }
     items.insert(format!("{name}.structure"), Item::Text("rows".into()));
+    Ok(())
+}
+
+/// Writes the matrix over several parameters under `name`, and their names in the order of its rows as `name.order`.
+pub(crate) fn write_whole<T: Element>(
+    name: &str,
+    matrix: &DMatrix<T>,
+    parameters: &[&NetworkValue],
+    data: &Data<T>,
+    options: &RunOptions,
+    items: &mut Items,
+) -> Result<(), RunError> {
+    let mut order = Vec::with_capacity(matrix.nrows());
+    for parameter in parameters {
+        let (m, n) = concrete_shape(&parameter.shape, &data.sizes)?;
+        let start = order.len();
+        if options.vectorisation == Vectorisation::Row {
+            order.extend(row_major((m, n)).into_iter().map(|k| start + k));
+        } else {
+            order.extend(start..start + m * n);
+        }
+    }
+    let ordered = DMatrix::from_fn(order.len(), order.len(), |i, j| {
+        matrix[(order[i], order[j])]
+    });
+    items.insert(name.into(), matrix_array(&ordered).into());
+    let names: Vec<&str> = parameters.iter().map(|p| &*p.name).collect();
+    items.insert(format!("{name}.order"), Item::Text(names.join(" ")));
     Ok(())
 }
 

@@ -6,7 +6,10 @@ use super::binding::list;
 use super::module::fit;
 use super::pass::concrete;
 use super::prepare::{Definition, define};
-use super::{RunError, RunOptions, plan_module, plan_network, run_module, run_network};
+use super::{
+    Blocks, Message, RunError, RunOptions, Sampling, plan_module, plan_network, run_module,
+    run_network,
+};
 use crate::data::Outlines;
 use crate::expr::Name;
 use crate::language::File;
@@ -79,6 +82,20 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// ```
 pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
     match target(file, options)? {
+        Target::Module(name) if options.blocks != Blocks::Parameter => Err(RunError::input(
+            format!("`{name}` is a module: matrices over several parameters are a network's"),
+            "write a network that ends in a loss, or leave `--blocks` out",
+        )),
+        Target::Module(name)
+            if options.message == Message::Root || options.sampling != Sampling::Exact =>
+        {
+            Err(RunError::input(
+                format!(
+                    "`{name}` is a module: roots and drawn targets come from the loss of a network"
+                ),
+                "write a network that ends in a loss, or leave `--message` and `--samples` out",
+            ))
+        }
         Target::Module(name) => {
             refuse_split(options).and_then(|()| run_module(&file.module(&name)?, items, options))
         }
@@ -98,6 +115,16 @@ pub fn check_arrays(
     options: &RunOptions,
 ) -> Result<(), RunError> {
     match target(file, options)? {
+        Target::Module(name)
+            if options.message == Message::Root || options.sampling != Sampling::Exact =>
+        {
+            Err(RunError::input(
+                format!(
+                    "`{name}` is a module: roots and drawn targets come from the loss of a network"
+                ),
+                "write a network that ends in a loss, or leave `--message` and `--samples` out",
+            ))
+        }
         Target::Module(name) => {
             refuse_split(options)?;
             let module = file.module(&name)?;

@@ -8,6 +8,7 @@ use nalgebra::DMatrix;
 
 use super::graph::Live;
 use crate::backend::{Element, symmetric_eigen};
+use crate::expr::Name;
 use crate::hbp::Curvature;
 
 /// Blocks between live values, by ordered pairs; what is not there is zero.
@@ -89,6 +90,25 @@ impl<T: Element> Frontier<T> {
         }
         let other = self.blocks.get(&(b.clone(), a.clone()))?;
         Some(other.transpose())
+    }
+
+    /// The matrix over parameters of the given sizes.
+    pub(super) fn joint(&self, names: &[Name], sizes: &[usize]) -> DMatrix<T> {
+        let size = sizes.iter().sum();
+        let mut whole = DMatrix::zeros(size, size);
+        let mut row = 0;
+        for (u, rows) in names.iter().zip(sizes) {
+            let mut col = 0;
+            for (v, cols) in names.iter().zip(sizes) {
+                let [u, v] = [u, v].map(|name| Live::Parameter(name.clone()));
+                if let Some(block) = self.block(&u, &v) {
+                    whole.view_mut((row, col), (*rows, *cols)).copy_from(&block);
+                }
+                col += cols;
+            }
+            row += rows;
+        }
+        whole
     }
 
     /// Replaces a node that stands alone by one value, whose block is known.

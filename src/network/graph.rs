@@ -8,6 +8,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use super::Blocks;
 use crate::expr::Name;
 use crate::language::{Network, NetworkNode};
 
@@ -26,6 +27,7 @@ pub(crate) struct Dag<'a> {
     graph: DiGraph<Vertex, usize>,
     vertices: Vec<NodeIndex>,
     network: &'a Network,
+    blocks: Blocks,
 }
 
 /// The nodes of a network with the loss as the last.
@@ -59,7 +61,31 @@ impl<'a> Dag<'a> {
             graph,
             vertices,
             network,
+            blocks: Blocks::Parameter,
         }
+    }
+
+    /// The same with parameters in the frontier as blocks between them ask for.
+    pub(crate) fn with(self, blocks: Blocks) -> Self {
+        Self { blocks, ..self }
+    }
+
+    /// True for a parameter that stays in the frontier until the end, or until its last reader is passed.
+    fn stays(&self, full: &Name) -> bool {
+        self.blocks == Blocks::Full || self.readers(full) > 1
+    }
+
+    /// The parameters of a node, read by no other, whose blocks are made together.
+    fn group(&self, place: usize) -> Vec<Name> {
+        if self.blocks != Blocks::Module {
+            return Vec::new();
+        }
+        let parameters = self.node(place).parameters.iter().map(|(_, full)| full);
+        let own: Vec<Name> = parameters
+            .filter(|full| self.readers(full) == 1)
+            .cloned()
+            .collect();
+        if own.len() > 1 { own } else { Vec::new() }
     }
 
     fn node(&self, place: usize) -> &'a NetworkNode {
@@ -110,10 +136,11 @@ impl<'a> Dag<'a> {
                 let source = source.filter(|source| live[*source])?;
                 Some((own.clone(), Live::Node(source)))
             });
+            let group = self.group(place);
             let (shared, once): (Vec<_>, Vec<_>) = node
                 .parameters
                 .iter()
-                .partition(|(_, full)| self.readers(full) > 1);
+                .partition(|(_, full)| self.stays(full) || group.contains(full));
             let shared = shared.into_iter();
             let shared = shared.map(|(own, full)| (own.clone(), Live::Parameter(full.clone())));
             let joint: Vec<(Name, Live)> = inputs.chain(shared).collect();
@@ -126,9 +153,11 @@ impl<'a> Dag<'a> {
             } else {
                 frontier.iter().cloned().collect()
             };
+            frontier.retain(|live| !matches!(live, Live::Parameter(full) if group.contains(full)));
             crossings[place] = Crossing {
                 joint,
                 once: once.into_iter().map(|(own, _)| own.clone()).collect(),
+                leaving: group,
                 alongside,
                 is_alone,
                 together,
@@ -137,11 +166,11 @@ impl<'a> Dag<'a> {
         crossings
     }
 
-    /// The parameters that several nodes read.
+    /// The parameters that stay in the frontier: those that several nodes read, or all.
     pub(crate) fn shared(&self) -> Vec<Name> {
         let parameters = self.network.parameters.iter().map(|p| &p.name);
         parameters
-            .filter(|name| self.readers(name) > 1)
+            .filter(|name| self.stays(name))
             .cloned()
             .collect()
     }
@@ -163,6 +192,8 @@ pub(crate) struct Crossing {
     pub(crate) joint: Vec<(Name, Live)>,
     /// The module's parameters that no other node reads: their blocks are made here.
     pub(crate) once: Vec<Name>,
+    /// The parameters of the node whose blocks are made together: they leave the frontier at once.
+    pub(crate) leaving: Vec<Name>,
     /// What is in the frontier after it, where that is several values.
     pub(crate) together: Vec<Live>,
     /// True when something else is in the frontier before.

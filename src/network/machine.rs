@@ -5,20 +5,17 @@ use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
 
-use super::arrays::Items;
 use super::average::Mean;
 use super::batch::Data;
-use super::blocks::{value_array, write_split};
 use super::compiled::OUTPUT;
 use super::frontier::{self, Frontier, Pairs, Step, treated};
 use super::graph::{Dag, Live, nodes};
-use super::module::concrete_shape;
 use super::pass::Upstream;
 use super::prepare::{Parent, Prepared, Stage};
 use super::programs::Runner;
-use super::{RunError, RunOptions, Sampling};
+use super::{Blocks, RunError, RunOptions, Sampling};
 use crate::backend::{Element, ExecuteError, Executor, Inputs, OutputBlock, Outputs};
-use crate::expr::{Name, Shape};
+use crate::expr::Name;
 use crate::hbp::Curvature;
 use crate::language::Network;
 
@@ -35,9 +32,13 @@ pub(super) struct Machine<'p, T: Element> {
     pub(super) gradients: BTreeMap<Name, DMatrix<T>>,
     pub(super) blocks: BTreeMap<Name, Mean<T>>,
     /// What the sums are divided by.
-    divisor: f64,
+    pub(super) divisor: f64,
     /// The parameters that several nodes read.
     pub(super) shared: Vec<Name>,
+    /// The matrix over all of those, where it is asked for.
+    pub(super) whole: Option<Mean<T>>,
+    /// The matrices over the parameters of single nodes.
+    pub(super) groups: BTreeMap<usize, Mean<T>>,
     pub(super) curvature: Curvature,
     pub(super) sampling: Sampling,
     pub(super) limit: u64,
@@ -112,7 +113,9 @@ impl<'p, T: Element> Machine<'p, T> {
                 true => 1.0,
                 false => data.samples as f64,
             },
-            shared: Dag::new(network).shared(),
+            shared: Dag::new(network).with(options.blocks).shared(),
+            whole: (options.blocks == Blocks::Full).then(|| Mean::new(options.limit)),
+            groups: BTreeMap::new(),
             curvature: options.curvature,
             sampling: options.sampling,
             limit: options.limit,
@@ -177,7 +180,7 @@ impl<'p, T: Element> Machine<'p, T> {
                 let root = self.loss_root(place, &inputs, sample)?;
                 self.take_root(place, &root, T::one(), &mut crossed)?;
             }
-            self.cross(place, &mut frontier, crossed);
+            self.cross(place, &mut frontier, crossed)?;
         }
         self.keep_shared(&frontier)
     }
@@ -282,7 +285,12 @@ impl<'p, T: Element> Machine<'p, T> {
     }
 
     /// Moves the frontier across a node.
-    pub(super) fn cross(&mut self, place: usize, frontier: &mut Frontier<T>, crossed: Crossed<T>) {
+    pub(super) fn cross(
+        &mut self,
+        place: usize,
+        frontier: &mut Frontier<T>,
+        crossed: Crossed<T>,
+    ) -> Result<(), RunError> {
         let stage = &self.stages[place];
         let node = Live::Node(place);
         let Crossed {
@@ -292,7 +300,7 @@ impl<'p, T: Element> Machine<'p, T> {
         } = crossed;
         if stage.crossing.is_alone {
             frontier.replace(&node, block);
-            return;
+            return Ok(());
         }
         if !is_carried {
             step.carried = match frontier.block(&node, &node) {
@@ -310,20 +318,7 @@ impl<'p, T: Element> Machine<'p, T> {
             }
         }
         frontier.advance(&node, &step);
-    }
-
-    /// Takes the blocks of shared parameters out of the last frontier.
-    pub(super) fn keep_shared(&mut self, frontier: &Frontier<T>) -> Result<(), RunError> {
-        for name in &self.shared {
-            let live = Live::Parameter(name.clone());
-            let size = self.gradients.get(name).map_or(0, DMatrix::len);
-            let block = frontier.block(&live, &live);
-            let block = block.unwrap_or_else(|| DMatrix::zeros(size, size));
-            if let Some(mean) = self.blocks.get_mut(name) {
-                mean.add(OutputBlock::Dense(block))?;
-            }
-        }
-        Ok(())
+        self.keep_group(place, frontier)
     }
 
     pub(super) fn add_gradient(
@@ -339,31 +334,6 @@ impl<'p, T: Element> Machine<'p, T> {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn results(
-        mut self,
-        network: &Network,
-        data: &Data<T>,
-        options: &RunOptions,
-    ) -> Result<Items, RunError> {
-        let share = T::number(1.0 / self.divisor);
-        let loss = DMatrix::from_element(1, 1, T::number(self.loss / self.divisor));
-        let mut items = Items::new();
-        items.insert("loss".into(), value_array(&loss, &Shape::scalar()).into());
-        for parameter in &network.parameters {
-            let name = &parameter.name;
-            let shape = concrete_shape(&parameter.shape, &data.sizes)?;
-            if let Some(sum) = self.gradients.remove(name) {
-                let mean = sum * share;
-                let array = value_array(&mean, &parameter.shape);
-                items.insert(format!("grad.{name}"), array.into());
-            }
-            if let Some(block) = self.blocks.remove(name).and_then(Mean::finish) {
-                write_split(&format!("hess.{name}"), block, shape, options, &mut items)?;
-            }
-        }
-        Ok(items)
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn check_frontiers<T: Element>(
         Live::Node(place) => format!("`{}`", all[*place].name),
         Live::Parameter(name) => format!("`{name}`"),
     };
-    let crossings = Dag::new(network).crossings();
+    let crossings = Dag::new(network).with(options.blocks).crossings();
     for (node, crossing) in all.iter().zip(&crossings).rev() {
         let mut entries = 0u64;
         for live in &crossing.together {

@@ -2,7 +2,7 @@
 
 use super::binding::list;
 use super::graph::Dag;
-use super::{Batch, Curvature, Message, RunError, RunOptions, Sampling};
+use super::{Batch, Blocks, Curvature, Message, RunError, RunOptions, Sampling};
 use crate::language::Network;
 
 /// Refuses modes that contradict each other, or that a network has no meaning for.
@@ -27,6 +27,12 @@ pub(super) fn check_modes(network: &Network, options: &RunOptions) -> Result<(),
         return Err(RunError::input(
             "every sample's root goes back through its own Jacobian, so that average-jacobian says nothing about it",
             "use `--batch exact` for exact blocks, or `--batch average-hessian` for Kronecker factors (KFLR, KFAC)",
+        ));
+    }
+    if options.blocks != Blocks::Parameter {
+        return Err(RunError::input(
+            "matrices over several parameters do not travel as roots",
+            "use `--message hessian` with `--blocks`; the product of two parameters' roots is the block between them",
         ));
     }
     let shared = Dag::new(network).shared();

@@ -42,6 +42,18 @@ pub enum Sampling {
     },
 }
 
+/// Between which parameters blocks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blocks {
+    /// One block a parameter.
+    #[default]
+    Parameter,
+    /// One matrix over the parameters of each node.
+    Module,
+    /// One matrix over all parameters: each stays in the frontier until the end.
+    Full,
+}
+
 /// How a file is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -71,6 +83,8 @@ pub struct RunOptions {
     pub batch_size: usize,
     /// Which nodes of a network are one module.
     pub grouping: Grouping,
+    /// Between which parameters blocks are made.
+    pub blocks: Blocks,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -93,6 +107,7 @@ impl Default for RunOptions {
             sampling: Sampling::default(),
             batch_size: 32,
             grouping: Grouping::default(),
+            blocks: Blocks::default(),
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }

@@ -162,7 +162,7 @@ pub(crate) fn prepare(
     samples: usize,
     options: &RunOptions,
 ) -> Result<Prepared, RunError> {
-    let dag = Dag::new(network);
+    let dag = Dag::new(network).with(options.blocks);
     let (live, crossings) = (dag.live(), dag.crossings());
     let last = network.nodes.len();
     let is_together = options.batch.is_average() || options.message == Message::Root;
@@ -350,7 +350,7 @@ impl Workshop<'_> {
 }
 
 /// A module's content as text, node by node: equal texts mean equal equations.
-fn content(module: &Module, asked: &Asked, mode: Mode) -> String {
+pub(super) fn content(module: &Module, asked: &Asked, mode: Mode) -> String {
     format!("{mode:?} {asked:?} {}", map(module))
 }
 

@@ -6,7 +6,7 @@ const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = 
 
 #[test]
 fn options_of_later_versions_are_known_and_refused() {
-    let options = [["--threads", "2"], ["--blocks", "4"]];
+    let options = [["--threads", "2"]];
     for option in options {
         for command in [
             &["derive", "-"][..],

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use super::choices::{Curvature, Drawing, Dtype, Form, Format, Vectorisation};
-use shared::size;
+use super::choices::{Blocks, Curvature, Drawing, Dtype, Form, Format, Vectorisation};
 pub(super) use shared::{Approximation, Book, Chance, Composition, Later, NetworkChoice, Source};
+use shared::{memory, size};
 
 const TOUR: &str = "\
 Examples:
@@ -70,7 +70,9 @@ Examples:
   hbp run model.hbp --data in.npz --out out.npz --curvature ggn --message root
   hbp run model.hbp --data in.npz --out out.npz --scheme kfac --samples 4 --seed 1
   hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --compose a1+h2,a2+h3
-  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --split 4")]
+  hbp run model.hbp --data in.npz --out out.npz --batch average-hessian --split 4
+  hbp run model.hbp --data in.npz --out out.npz --vector v.npz --curvature ggn
+  hbp run model.hbp --data in.npz --out out.npz --blocks full")]
     Run(Run),
     /// Print the compiled kernels: order, shapes, buffers, flops, bytes.
     #[command(after_help = "\
@@ -207,12 +209,22 @@ pub(super) struct Run {
     /// Where the arrays that come out are written, a .npz file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
+    /// Vectors by parameter, a .npz file: adds `product.<param>`, the mean over the batch of the curvature matrix of the
+    /// whole loss (hessian, ggn or fisher, exact) times all vectors jointly. A parameter without a vector counts as zero.
+    #[arg(long, value_name = "FILE")]
+    pub(super) vector: Option<PathBuf>,
     /// Write every block as a full matrix.
     #[arg(long)]
     pub(super) dense: bool,
     /// Write each block of a network by K groups of rows of its parameter: hess.h1.W.rows.0, …, larger groups first.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) split: Option<u32>,
+    /// Between which parameters of a network blocks are made.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) blocks: Blocks,
+    /// The memory that blocks and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub(super) memory: Option<u64>,
     #[command(flatten)]
     pub(super) approximation: Approximation,
     #[command(flatten)]

@@ -66,8 +66,6 @@ pub(in crate::cli) struct Composition {
 pub(in crate::cli) struct Later {
     #[arg(long, value_name = "N", hide = true)]
     pub(in crate::cli) threads: Option<String>,
-    #[arg(long, value_name = "K", hide = true)]
-    pub(in crate::cli) blocks: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -87,4 +85,33 @@ pub(super) fn size(text: &str) -> Result<(String, usize), String> {
         return Err(wrong());
     }
     Ok((name.to_owned(), value))
+}
+
+/// Reads `2GiB`.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let wrong =
+        || format!("`{text}` is no size: write a number of bytes, or as in 512MiB, 2GiB, 4GB");
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "kib" | "k" => 1024.0,
+        "mib" | "m" => 1024.0 * 1024.0,
+        "gib" | "g" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = (number * unit).round();
+    if !(1.0..=1e18).contains(&bytes) {
+        return Err(wrong());
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 10^18"
+    )]
+    Ok(bytes as u64)
 }

@@ -44,9 +44,8 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
 
 /// Refuses the options that are reserved.
 fn now_only(later: &Later) -> Result<(), Failure> {
-    let reserved = [("--threads", &later.threads), ("--blocks", &later.blocks)];
-    match reserved.iter().find(|(_, value)| value.is_some()) {
-        Some((option, _)) => Err(Failure::unavailable(option)),
+    match later.threads {
+        Some(_) => Err(Failure::unavailable("--threads")),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::Sizes;
+use crate::kernel::MEMORY_LIMIT;
 use crate::language::File;
 use crate::network::{self, Grouping, Precision, RunError, RunOptions, Sampling};
 use crate::rewrite::Rewriter;
@@ -87,6 +88,21 @@ pub(super) fn only_networks(
         ));
     }
     Ok(())
+}
+
+/// The memory that may be taken: what is asked for, or what the machine has free.
+pub(super) fn memory_limit(asked: Option<u64>) -> u64 {
+    asked.or_else(free_memory).unwrap_or(MEMORY_LIMIT)
+}
+
+/// The bytes that the system can give without swapping; nothing where it does not say.
+fn free_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
 }
 
 /// Why a run stopped.

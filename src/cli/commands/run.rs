@@ -4,16 +4,18 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::now_only;
-use super::options::{failed, only_networks, options};
+use super::options::{failed, memory_limit, only_networks, options};
 use crate::cli::Exit;
 use crate::cli::arguments::Run;
 use crate::cli::failure::Failure;
 use crate::cli::input::{self, is_stream};
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::data::{Archive, DataError, npz_bytes, write_npz};
+use crate::data::{Archive, DataError, npz_bytes, read_npz, read_npz_from, write_npz};
 use crate::language::File;
-use crate::network::{Items, RunOptions, check_arrays, not_finite, run_file};
+use crate::network::{
+    Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file, run_file,
+};
 
 /// So much of standard input is read: the entries an archive may hold, and room for their headers.
 const DATA_BYTES: u64 = (crate::data::ENTRY_LIMIT as u64 * 8) + (1 << 24);
@@ -35,10 +37,20 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     only_networks(&options, arguments.composition.compose.is_some(), &file)?;
     options.dense = arguments.dense;
     options.split = arguments.split.map(|parts| parts as usize);
+    options.blocks = arguments.blocks.into();
+    options.limit = memory_limit(arguments.memory);
     options.precision = arguments.dtype.into();
     options.vectorisation = arguments.vec.into();
+    if arguments.vector.is_some() {
+        check_product_modes(options.curvature, options.batch).map_err(|e| failed(&e, output))?;
+    }
     let items = arrays(&file, &arguments.data, &options, output)?;
-    let results = run_file(&file, &items, &options).map_err(|e| failed(&e, output))?;
+    let vectors = arguments.vector.as_deref().map(vectors).transpose()?;
+    // Products first: a wrong vector is refused before any block is computed.
+    let products = vectors.map(|vectors| product_file(&file, &items, &vectors, &options));
+    let products = products.transpose().map_err(|e| failed(&e, output))?;
+    let mut results = run_file(&file, &items, &options).map_err(|e| failed(&e, output))?;
+    results.extend(products.into_iter().flatten());
     let named = results.iter().map(|(name, item)| (name.as_str(), item));
     let place = if is_stream(&arguments.out) {
         output.bytes(&npz_bytes(STDOUT, named).map_err(|e| data(&e))?)?;
@@ -86,6 +98,17 @@ fn arrays(
     checked(archive, file, options, output)
 }
 
+/// The vectors of a file or of standard input; they are checked where the parameters are known.
+fn vectors(path: &Path) -> Result<Items, Failure> {
+    let read = if is_stream(path) {
+        let bytes = input::bytes(path, DATA_BYTES)?;
+        read_npz_from(Cursor::new(bytes), &input::name(path))
+    } else {
+        read_npz(path)
+    };
+    read.map_err(|e| data(&e))
+}
+
 fn checked<R: Read + Seek>(
     archive: Archive<R>,
     file: &File,
@@ -99,9 +122,13 @@ fn checked<R: Read + Seek>(
 /// Refuses places that would destroy what is read, or that can hold one thing only.
 fn places(arguments: &Run) -> Result<(), Failure> {
     let (file, out) = (&arguments.source.file, &arguments.out);
-    if is_stream(file) && is_stream(&arguments.data) {
+    let mut inputs = vec![("FILE", file), ("--data", &arguments.data)];
+    inputs.extend(arguments.vector.iter().map(|path| ("--vector", path)));
+    let streams = inputs.iter().filter(|(_, path)| is_stream(path));
+    let streams: Vec<&str> = streams.map(|(name, _)| *name).collect();
+    if let [first, second, ..] = streams.as_slice() {
         return Err(Failure::bad_input(
-            "standard input cannot be both FILE and --data",
+            format!("standard input cannot be both {first} and {second}"),
             "give the path of one of them",
         ));
     }
