@@ -5,6 +5,8 @@
 //! `point` draws values and computes every quantity in every way, `report` keeps the largest errors, `text` writes
 //! them. The sizes are small, so that the cost is bounded.
 
+mod convex;
+mod coverage;
 mod file;
 mod index;
 mod point;
@@ -17,6 +19,7 @@ use crate::hbp::{Equations, Request, derive};
 use crate::network::{RunError, generic};
 use crate::rewrite::{Report, Rewriter};
 
+pub use coverage::{Coverage, CoverageRow, Mode, coverage, coverage_text, modes};
 pub use file::check_file;
 pub use index::Verdict;
 pub use report::{CheckReport, Outcome, Quantity, QuantityCheck, VariableCheck};

@@ -64,6 +64,18 @@ pub(super) enum Message {
     Root,
 }
 
+impl From<Scheme> for hbp::Scheme {
+    fn from(word: Scheme) -> Self {
+        match word {
+            Scheme::Hbp => Self::Hbp,
+            Scheme::Kfra => Self::Kfra,
+            Scheme::BdaPch => Self::BdaPch,
+            Scheme::Kflr => Self::Kflr,
+            Scheme::Kfac => Self::Kfac,
+        }
+    }
+}
+
 /// Between which parameters of a network blocks are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Blocks {

@@ -23,7 +23,7 @@ pub use cross::{cross_hessian, cross_residual, jacobian_of, mean_carried};
 pub use derive::{DeriveError, Request, derive, upstream};
 pub use expectation::{ExpectationError, expectation};
 pub use means::{Means, take_means};
-pub use mode::{Batch, Curvature, Message, UnknownMode};
+pub use mode::{Batch, Curvature, Message, Scheme, SchemeModes, UnknownMode};
 pub use products::{Products, VariableProducts, products, tangent_name};
 pub use row_major::row_major;
 pub use steps::print_steps;

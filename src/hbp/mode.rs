@@ -99,6 +99,80 @@ impl Message {
     pub const ALL: [(Self, &'static str); 2] = [(Self::Hessian, "hessian"), (Self::Root, "root")];
 }
 
+/// A scheme of the literature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scheme {
+    /// Hessian backpropagation itself (Dangel & Hennig).
+    Hbp,
+    /// Botev 2017.
+    Kfra,
+    /// Chen 2018.
+    BdaPch,
+    /// Botev 2017.
+    Kflr,
+    /// Martens & Grosse 2015.
+    Kfac,
+}
+
+/// What a scheme sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemeModes {
+    /// Its own curvature, then variants of it.
+    pub curvatures: &'static [Curvature],
+    /// What becomes of the samples.
+    pub batch: Batch,
+    /// What travels.
+    pub message: Message,
+    /// Targets drawn from the loss's model for each sample; the exact expectation with none.
+    pub targets: Option<u32>,
+}
+
+impl Scheme {
+    /// All of them, with their words on the command line.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Hbp, "hbp"),
+        (Self::Kfra, "kfra"),
+        (Self::BdaPch, "bda-pch"),
+        (Self::Kflr, "kflr"),
+        (Self::Kfac, "kfac"),
+    ];
+
+    /// What it sets.
+    pub fn modes(self) -> SchemeModes {
+        let (curvatures, batch, message): (&[Curvature], _, _) = match self {
+            Self::Hbp => (&[Curvature::Hessian], Batch::Exact, Message::Hessian),
+            Self::Kfra => (
+                &[Curvature::GaussNewton],
+                Batch::AverageHessian,
+                Message::Hessian,
+            ),
+            Self::BdaPch => (
+                &[Curvature::PositiveAbs, Curvature::PositiveClip],
+                Batch::AverageJacobian,
+                Message::Hessian,
+            ),
+            Self::Kflr => (
+                &[Curvature::GaussNewton],
+                Batch::AverageHessian,
+                Message::Root,
+            ),
+            Self::Kfac => (&[Curvature::Fisher], Batch::AverageHessian, Message::Root),
+        };
+        SchemeModes {
+            curvatures,
+            batch,
+            message,
+            targets: (self == Self::Kfac).then_some(1),
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(word(&Self::ALL, self))
+    }
+}
+
 /// A word that names no mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no value of {option}; it is one of {words}")]

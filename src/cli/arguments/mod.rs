@@ -62,6 +62,12 @@ Examples:
   hbp check examples/gated.hbp
   hbp check examples/gated.hbp --seed 7")]
     Check(Check),
+    /// How every module works in every scheme: exactly, by which approximations, or refused and why.
+    #[command(after_help = "\
+Examples:
+  hbp coverage                  the built-in modules
+  hbp coverage model.hbp        those of a file")]
+    Coverage(Coverage),
     /// Run the compiled passes on real numbers.
     #[command(after_help = "\
 Examples:
@@ -195,6 +201,15 @@ pub(super) struct Check {
     pub(super) book: Book,
     #[command(flatten)]
     pub(super) chance: Chance,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Coverage {
+    /// A file of modules; the built-in ones without it.
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) book: Book,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! One file a command. Why so thin: a command reads, calls one floor of the library, and writes.
 
 mod check;
+mod coverage;
 mod demo;
 mod derive;
 mod groupings;
@@ -17,7 +18,7 @@ mod verdict;
 
 use super::Exit;
 use super::arguments::{Approximation, Command, Later};
-use super::choices::{Scheme, word};
+use super::choices::word;
 use super::failure::Failure;
 use super::output::Output;
 use crate::hbp;
@@ -28,6 +29,7 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
         Command::Derive(arguments) => derive::run(arguments, output),
         Command::Prove(arguments) => prove::run(arguments, output),
         Command::Check(arguments) => check::run(arguments, output),
+        Command::Coverage(arguments) => coverage::run(arguments, output),
         Command::Run(arguments) => run::run(arguments, output),
         Command::Plan(arguments) => plan::run(arguments, output),
         Command::Show(arguments) => show::run(arguments, output),
@@ -60,30 +62,6 @@ struct Modes {
     samples: Option<u32>,
 }
 
-/// A scheme's modes. The first curvature is its own, the others are variants of it.
-fn scheme_modes(scheme: Scheme) -> (&'static [hbp::Curvature], hbp::Batch, hbp::Message) {
-    use hbp::{Batch, Curvature, Message};
-    match scheme {
-        Scheme::Hbp => (&[Curvature::Hessian], Batch::Exact, Message::Hessian),
-        Scheme::Kfra => (
-            &[Curvature::GaussNewton],
-            Batch::AverageHessian,
-            Message::Hessian,
-        ),
-        Scheme::BdaPch => (
-            &[Curvature::PositiveAbs, Curvature::PositiveClip],
-            Batch::AverageJacobian,
-            Message::Hessian,
-        ),
-        Scheme::Kflr => (
-            &[Curvature::GaussNewton],
-            Batch::AverageHessian,
-            Message::Root,
-        ),
-        Scheme::Kfac => (&[Curvature::Fisher], Batch::AverageHessian, Message::Root),
-    }
-}
-
 /// The modes that are asked for, by their own names or by a scheme's.
 fn modes(approximation: &Approximation) -> Result<Modes, Failure> {
     let curvature = approximation.curvature.map(hbp::Curvature::from);
@@ -98,7 +76,12 @@ fn modes(approximation: &Approximation) -> Result<Modes, Failure> {
             samples,
         });
     };
-    let (curvatures, its_batch, its_message) = scheme_modes(scheme);
+    let hbp::SchemeModes {
+        curvatures,
+        batch: its_batch,
+        message: its_message,
+        targets,
+    } = hbp::Scheme::from(scheme).modes();
     let contradiction = |option: String| {
         let help = format!(
             "it means --curvature {} --batch {its_batch} --message {its_message}; leave one of the two out",
@@ -118,12 +101,11 @@ fn modes(approximation: &Approximation) -> Result<Modes, Failure> {
     if let Some(other) = message.filter(|m| *m != its_message) {
         return Err(contradiction(format!("--message {other}")));
     }
-    let default = (scheme == Scheme::Kfac).then_some(1);
     Ok(Modes {
         curvature: curvature.unwrap_or(curvatures[0]),
         batch: its_batch,
         message: its_message,
-        samples: samples.or(default),
+        samples: samples.or(targets),
     })
 }
 
