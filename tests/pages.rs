@@ -10,12 +10,12 @@ use std::fs;
 use std::path::Path;
 
 use hbp::check::{CheckOptions, Outcome, check_module, text as check_text};
-use hbp::expr::{Draw, Module, Sizes};
-use hbp::hbp::{Request, derive};
+use hbp::expr::{Draw, Module, Names, Sizes, print};
+use hbp::hbp::{Batch, Curvature, Equations, Request, approximate, derive};
 use hbp::language::{builtin_names, builtin_source, parse};
 use hbp::network::{RunOptions, plan_module};
 use hbp::report::{Setting, page, text};
-use hbp::rewrite::{Report, Rewriter};
+use hbp::rewrite::{Report, Rewriter, Style};
 
 use support::numbers::{disagreement, environment};
 
@@ -27,7 +27,21 @@ fn built_in_modules() {
     names.retain(|name| !of_the_language(name));
     assert!(names.len() >= 13, "{names:?}");
     let file = parse("none.hbp", "").unwrap();
-    for name in names.into_iter().chain(["sigmoid", "softmax"]) {
+    for name in names {
+        check(name, &file.module(name).unwrap());
+    }
+}
+
+/// Every function of the language that is a module by itself.
+#[test]
+fn built_in_functions() {
+    let functions = include_str!("../src/language/prelude/functions.hbp");
+    let file = parse("none.hbp", "").unwrap();
+    let mut names = builtin_names();
+    names.retain(|name| functions.contains(builtin_source(name).unwrap()));
+    names.retain(|name| file.module(name).is_ok());
+    assert!(names.len() >= 17, "{names:?}");
+    for name in names {
         check(name, &file.module(name).unwrap());
     }
 }
@@ -65,8 +79,11 @@ fn check(name: &str, module: &Module) {
     .unwrap_or_else(|e| panic!("{name}: {e}"));
     let sizes: Sizes = module.dimensions().into_iter().zip(2..).collect();
     for seed in 0..2 {
-        let environment = environment(&equations.module, &sizes, seed, Draw::Normal).unwrap();
-        let wrong = disagreement(&equations, &environment).unwrap();
+        let at = |draw| environment(&equations.module, &sizes, seed, draw).unwrap();
+        // Logarithms and roots have values at positive numbers only.
+        let wrong = disagreement(&equations, &at(Draw::Normal))
+            .or_else(|_| disagreement(&equations, &at(Draw::Positive)))
+            .unwrap();
         assert_eq!(wrong, None, "{name}");
     }
     let checked = check_module(module, &CheckOptions::default()).unwrap();
@@ -84,6 +101,7 @@ fn check(name: &str, module: &Module) {
         "\n== LaTeX ==\n\n{}",
         page(&equations, setting).unwrap()
     );
+    let _ = write!(stages, "\n== Modes ==\n\n{}", in_modes(&equations));
     let _ = write!(stages, "\n== E-graphs ==\n\n{}", graphs(&report));
     let _ = write!(stages, "\n== Kernels ==\n\n{}", kernels(module, sizes));
     let mut settings = insta::Settings::clone_current();
@@ -91,6 +109,39 @@ fn check(name: &str, module: &Module) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(format!("page__{name}"), stages));
+}
+
+/// Every block in every curvature and batch mode, equal ones once.
+fn in_modes(exact: &Equations) -> String {
+    let mut blocks: Vec<Vec<(String, Vec<String>)>> = vec![Vec::new(); exact.equations.len()];
+    for (curvature, _) in Curvature::ALL {
+        for (batch, _) in Batch::ALL {
+            let (style, rewriter) = (Style::Hadamard, Rewriter::embedded());
+            let found = approximate(exact.clone(), curvature, batch, style, rewriter).unwrap();
+            let graph = &found.module.graph;
+            for (place, equation) in found.equations.iter().enumerate() {
+                let is_loss = exact.equations[place].loss.is_some();
+                let block = match &equation.loss {
+                    _ if !is_loss => print(graph, equation.hessian, &Names::default()),
+                    Some(loss) => print(graph, loss.hessian, &Names::default()),
+                    None => "refused: the loss declares no model".to_owned(),
+                };
+                let mode = format!("{curvature}/{batch}");
+                match blocks[place].iter_mut().find(|(known, _)| *known == block) {
+                    Some((_, modes)) => modes.push(mode),
+                    None => blocks[place].push((block, vec![mode])),
+                }
+            }
+        }
+    }
+    let mut lines = String::new();
+    for (equation, blocks) in exact.equations.iter().zip(blocks) {
+        for (block, modes) in blocks {
+            let _ = writeln!(lines, "hess({}) = {block}", equation.variable);
+            let _ = writeln!(lines, "    {}", modes.join(", "));
+        }
+    }
+    lines
 }
 
 /// One line for every saturation.
