@@ -15,6 +15,8 @@ mod cases;
 mod random;
 #[path = "hbp/refusing.rs"]
 mod refusing;
+#[path = "hbp/roots.rs"]
+mod roots;
 #[path = "hbp/steps.rs"]
 mod steps;
 mod support;

@@ -269,6 +269,7 @@ impl Problem<'_> {
             jacobian,
             residual,
             hessian,
+            root: None,
             lets: name_common_parts(module, hessian, Some(jacobian)),
             structure: structure_of(&module.graph, hessian),
             loss,

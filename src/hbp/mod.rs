@@ -12,6 +12,7 @@ mod means;
 mod mode;
 mod naming;
 mod products;
+mod roots;
 mod row_major;
 mod steps;
 mod structure;
@@ -25,6 +26,7 @@ pub use expectation::{ExpectationError, expectation};
 pub use means::{Means, take_means};
 pub use mode::{Batch, Curvature, Message, Scheme, SchemeModes, UnknownMode};
 pub use products::{Products, VariableProducts, products, tangent_name};
+pub use roots::rooted;
 pub use row_major::row_major;
 pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
@@ -62,6 +64,8 @@ pub struct Equation {
     pub residual: Id,
     /// ℋv = D z(v)' ℋz D z(v) + `R_v`.
     pub hessian: Id,
+    /// `D z(v)' root(z)`, a root of `hessian`, where roots travel.
+    pub root: Option<Id>,
     /// Names for subexpressions that `hessian` uses more than once, each value using earlier names only.
     pub lets: Vec<(Name, Id)>,
     /// The form of `hessian`.

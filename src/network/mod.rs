@@ -43,6 +43,7 @@ pub use error::RunError;
 pub use file::{Target, check_arrays, not_finite, plan_file, run_file, target};
 pub(crate) use generic::generic;
 pub use grouping::Grouping;
+pub use modes::check_message;
 pub use module::run_module;
 pub use options::{Blocks, Precision, RunOptions, Sampling, Vectorisation};
 pub(crate) use pairs::{Pair, pairs};

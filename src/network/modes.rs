@@ -5,6 +5,29 @@ use super::graph::Dag;
 use super::{Batch, Blocks, Curvature, Message, RunError, RunOptions, Sampling};
 use crate::language::Network;
 
+/// Refuses modes that a message has no meaning for.
+///
+/// # Errors
+/// Where roots travel: with a curvature that keeps second-order terms, or with mean Jacobians.
+pub fn check_message(curvature: Curvature, batch: Batch, message: Message) -> Result<(), RunError> {
+    if message == Message::Hessian {
+        return Ok(());
+    }
+    if !matches!(curvature, Curvature::GaussNewton | Curvature::Fisher) {
+        return Err(RunError::input(
+            format!("a root cannot carry the second-order terms that `{curvature}` keeps"),
+            "use `--curvature ggn` or `--curvature fisher` with `--message root`",
+        ));
+    }
+    if batch == Batch::AverageJacobian {
+        return Err(RunError::input(
+            "every sample's root goes back through its own Jacobian, so that average-jacobian says nothing about it",
+            "use `--batch exact` for exact blocks, or `--batch average-hessian` for Kronecker factors (KFLR, KFAC)",
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses modes that contradict each other, or that a network has no meaning for.
 pub(super) fn check_modes(network: &Network, options: &RunOptions) -> Result<(), RunError> {
     let curvature = options.curvature;
@@ -17,18 +40,7 @@ pub(super) fn check_modes(network: &Network, options: &RunOptions) -> Result<(),
     if options.message == Message::Hessian {
         return Ok(());
     }
-    if !matches!(curvature, Curvature::GaussNewton | Curvature::Fisher) {
-        return Err(RunError::input(
-            format!("a root cannot carry the second-order terms that `{curvature}` keeps"),
-            "use `--curvature ggn` or `--curvature fisher` with `--message root`",
-        ));
-    }
-    if options.batch == Batch::AverageJacobian {
-        return Err(RunError::input(
-            "every sample's root goes back through its own Jacobian, so that average-jacobian says nothing about it",
-            "use `--batch exact` for exact blocks, or `--batch average-hessian` for Kronecker factors (KFLR, KFAC)",
-        ));
-    }
+    check_message(curvature, options.batch, options.message)?;
     if options.blocks != Blocks::Parameter {
         return Err(RunError::input(
             "matrices over several parameters do not travel as roots",

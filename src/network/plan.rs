@@ -187,7 +187,11 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
         Upstream::Loss => "forward and backward",
     };
     write(&pass.backward, direction);
-    write(&pass.root, "a column of the root");
+    let of_root = match first.upstream {
+        Upstream::Given => "a column of the root",
+        Upstream::Loss => "what the root is made of",
+    };
+    write(&pass.root, of_root);
     write(&pass.factors, "Kronecker factors");
     write(&pass.model, "the model of the loss");
     if let Some(combine) = &pass.combine {

@@ -80,7 +80,7 @@ fn variable(equations: &Equations, equation: &Equation) -> Result<Value, TooLong
     let mut object = Map::new();
     object.insert("name".into(), (*equation.variable).into());
     object.insert("shape".into(), shape.into());
-    let keys = ["gradient", "jacobian", "residual", "hessian"];
+    let keys = ["gradient", "jacobian", "residual", "hessian", "root"];
     for (key, (what, id)) in keys.into_iter().zip(quantities(module, equation)) {
         object.insert(key.into(), written(graph, id, &names, &what)?.into());
     }

@@ -88,14 +88,16 @@ pub(crate) fn permit(graph: &Graph, id: Id, names: &Names, what: &str) -> Result
 }
 
 /// The quantities of one equation: what each is called in the language, and its value.
-pub(crate) fn quantities(module: &Module, equation: &Equation) -> [(String, Id); 4] {
+pub(crate) fn quantities(module: &Module, equation: &Equation) -> Vec<(String, Id)> {
     let (v, z) = (&equation.variable, &module.output.0);
-    [
+    let mut all = vec![
         (format!("grad({v})"), equation.gradient),
         (format!("jac({z}, {v})"), equation.jacobian),
         (format!("resid({v})"), equation.residual),
         (format!("hess({v})"), equation.hessian),
-    ]
+    ];
+    all.extend(equation.root.map(|root| (format!("root({v})"), root)));
+    all
 }
 
 /// The quantities of a variable when the module is itself the loss.

@@ -63,12 +63,14 @@ pub fn page(equations: &Equations, setting: Setting<'_>) -> Result<String, TooLo
         let v = latex_name(&equation.variable);
         let domain = shape(graph, &equation.variable).map_or_else(String::new, latex_shape);
         let _ = writeln!(out, "\\paragraph{{${v} \\in {domain}$}}");
-        let quantities = [
+        let mut quantities = vec![
             (format!(r"\delta {v}"), equation.gradient),
             (format!(r"\mathrm{{D}}{z}({v})"), equation.jacobian),
             (format!(r"R_{{{v}}}"), equation.residual),
             (format!(r"\mathcal{{H}}{v}"), equation.hessian),
         ];
+        let root = equation.root.map(|root| (format!(r"S_{{{v}}}"), root));
+        quantities.extend(root);
         align(&mut out, &block(module, &equation.lets, &quantities)?);
         out.push_str(&given_up(module, &equation.given_up)?);
         if let Some(loss) = &equation.loss {

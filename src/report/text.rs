@@ -46,11 +46,19 @@ pub(crate) fn conventions(equations: &Equations, setting: Setting<'_>) -> String
     } else {
         "; hess(v) below is what takes its place, E the mean over the samples"
     };
+    let rooted = if equations.equations.iter().any(|e| e.root.is_some()) {
+        format!(
+            "roots travel: hess({z}) is root({z})*root({z})' for every sample, hess(v) is root(v)*root(v)'; at the loss a column of \
+             root is one of the factor of its Hessian, or a gradient at a drawn target\n"
+        )
+    } else {
+        String::new()
+    };
     format!(
         "conventions: vec stacks {stacks}; jac({z}, v) is D {z}(v) = ∂ vec {z} / ∂ (vec v)';\n\
          grad(v) is δv, of the shape of v; hess(v) is ℋv = D {z}(v)' ℋ{z} D {z}(v) + resid(v), size v × size v;\n\
          resid(v) is the Jacobian of v ↦ D {z}(v)' δ{z} with δ{z} held constant\n\
-         curvature: {curvature}; batch: {batch}{approximated}\n"
+         curvature: {curvature}; batch: {batch}{approximated}\n{rooted}"
     )
 }
 

@@ -80,3 +80,42 @@ fn a_scheme_is_a_pair_of_modes() {
     let message = "--scheme kfra contradicts --curvature pch-abs";
     assert!(contradiction.err.contains(message), "{}", contradiction.err);
 }
+
+/// What roots carry is printed; what they cannot carry is refused.
+#[test]
+fn roots_are_derived_and_planned() {
+    let affine = AFFINE.as_bytes();
+    let kflr = hbp(&["derive", "-", "--scheme", "kflr"], affine);
+    assert_eq!(kflr.code, 0, "{}", kflr.err);
+    for part in ["root(x)   = W'*root(z)", "hess(W)   = E(x*x') ⊗ E(hess(z))"] {
+        assert!(kflr.out.contains(part), "{}", kflr.out);
+    }
+    let root = ["--curvature", "ggn", "--message", "root"];
+    let exact = hbp(&[&["derive", "-"][..], &root].concat(), affine).out;
+    assert!(exact.contains("root(W)   = x ⊗ root(z)"), "{exact}");
+    let text = "network net { input x: R[3]\n target y: R[2]\n h = linear[2](x)\n k = linear[2](h)\n loss softmax_cross_entropy(k, y) }";
+    let plan = ["plan", "-", "--batch-size", "7", "--scheme", "kfac"];
+    let plan = hbp(&plan, text.as_bytes());
+    for part in [
+        "7 samples side by side",
+        "a column of the root, all samples",
+        "the model of the loss, each sample",
+        "run sample by sample: `loss` (value)",
+    ] {
+        assert!(plan.out.contains(part), "{}{}", plan.out, plan.err);
+    }
+    for (options, part) in [
+        (&["--message", "root"][..], "a root cannot carry"),
+        (&["--samples", "0"], "0 is not in 1.."),
+        (
+            &["--scheme", "kflr", "--message", "hessian"],
+            "contradicts --message hessian",
+        ),
+        (&["--batch-size", "0"], "0 is not in 1.."),
+        (&["--samples", "2"], "targets are drawn for Fisher"),
+    ] {
+        let answer = hbp(&[&["plan", "-"], options].concat(), text.as_bytes());
+        assert_eq!(answer.code, 2, "{options:?}");
+        assert!(answer.err.contains(part), "{}", answer.err);
+    }
+}

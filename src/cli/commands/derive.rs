@@ -8,9 +8,11 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::expr::{Module, Name};
-use crate::hbp::{DeriveError, Equations, Request, approximate, derive, row_major};
+use crate::hbp::{
+    DeriveError, Equations, Message, Request, approximate, derive, rooted, row_major,
+};
 use crate::language::File;
-use crate::network::{Grouping, RunError, RunOptions, Target, node_modules, target};
+use crate::network::{Grouping, RunError, RunOptions, Target, check_message, node_modules, target};
 use crate::report::{self, Setting, TooLong};
 use crate::rewrite::{Report, Rewriter, Style};
 
@@ -35,8 +37,15 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
     // Places in a file are those of its modules, not of a network's nodes.
     let places = (!is_network).then_some(&file);
     let Modes {
-        curvature, batch, ..
+        curvature,
+        batch,
+        message,
+        ..
     } = modes(&arguments.approximation)?;
+    check_message(curvature, batch, message).map_err(|e| options::failed(&e, output))?;
+    if message == Message::Root && arguments.vec == Vectorisation::Row {
+        return Err(Failure::unavailable("`--vec row` with roots"));
+    }
     let mut all = Vec::new();
     for module in &modules {
         let mut request = Request {
@@ -50,7 +59,10 @@ pub(super) fn run(arguments: &Derive, output: &mut Output) -> Result<Exit, Failu
             }
         }
         let mut derived = equations(module, &request, &rewriter, arguments.steps, output);
-        derived = derived.and_then(|exact| approximate(exact, curvature, batch, style, &rewriter));
+        derived = derived.and_then(|exact| match message {
+            Message::Hessian => approximate(exact, curvature, batch, style, &rewriter),
+            Message::Root => rooted(exact, curvature, batch, style, &rewriter),
+        });
         if arguments.vec == Vectorisation::Row {
             derived = derived.and_then(|columns| row_major(columns, style, &rewriter));
         }
