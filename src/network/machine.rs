@@ -109,9 +109,10 @@ impl<'p, T: Element> Machine<'p, T> {
             loss: 0.0,
             gradients: BTreeMap::new(),
             blocks: names.map(|name| (name, Mean::new(options.limit))).collect(),
-            divisor: match prepared.is_together {
-                true => 1.0,
-                false => data.samples as f64,
+            divisor: if prepared.is_together {
+                1.0
+            } else {
+                data.samples as f64
             },
             shared: Dag::new(network).with(options.blocks).shared(),
             whole: (options.blocks == Blocks::Full).then(|| Mean::new(options.limit)),

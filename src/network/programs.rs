@@ -89,7 +89,7 @@ impl Programs {
             match form {
                 Some(Batched::Value(id)) => together.push((name.clone(), id)),
                 Some(Batched::Factors(u, v)) => {
-                    together.extend(factors(name).into_iter().zip([u, v]))
+                    together.extend(factors(name).into_iter().zip([u, v]));
                 }
                 None => alone.push((name.clone(), want.id)),
             }

@@ -16,6 +16,9 @@ use super::{RunError, pass::Upstream};
 use crate::backend::{Element, OutputBlock, khatri_rao};
 use crate::expr::Name;
 
+/// U and V of columns `vec(u v')`.
+type Factors<T> = (DMatrix<T>, DMatrix<T>);
+
 /// The roots of the parameters' blocks, a part for every column of the loss's root.
 #[derive(Debug)]
 struct Roots<T: Element> {
@@ -25,7 +28,7 @@ struct Roots<T: Element> {
     /// Columns of every sample, side by side.
     columns: BTreeMap<Name, Vec<DMatrix<T>>>,
     /// U and V where every column is `vec(u v')`.
-    factors: BTreeMap<Name, Vec<(DMatrix<T>, DMatrix<T>)>>,
+    factors: BTreeMap<Name, Vec<Factors<T>>>,
 }
 
 impl<T: Element> Machine<'_, T> {

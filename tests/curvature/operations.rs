@@ -101,7 +101,7 @@ fn indefinite_factors_have_ranges_of_products_of_extremes() {
     ] {
         let dense = |(a, b)| {
             Box::new(Dense(
-                dmatrix![(a + b) / 2.0, (a - b) / 2.0; (a - b) / 2.0, (a + b) / 2.0],
+                dmatrix![a.midpoint(b), (a - b) / 2.0; (a - b) / 2.0, a.midpoint(b)],
             ))
         };
         let block = Kronecker {

@@ -12,19 +12,15 @@ use crate::language::{builtin_names, parse};
 
 /// Prints the table.
 pub(super) fn run(arguments: &Coverage, output: &mut Output) -> Result<Exit, Failure> {
-    let (file, names) = match &arguments.file {
-        Some(path) => {
-            let file = source::file(path, output)?;
-            let names = file.modules();
-            (file, names)
-        }
-        None => {
-            let file = parse("built-in", "").map_err(|e| source::invalid(&e, output))?;
-            let names = builtin_names().into_iter().map(Name::from);
-            let names = names.filter(|name| file.module(name).is_ok());
-            let names: Vec<Name> = names.collect();
-            (file, names)
-        }
+    let file = match &arguments.file {
+        Some(path) => source::file(path, output)?,
+        None => parse("built-in", "").map_err(|e| source::invalid(&e, output))?,
+    };
+    let names: Vec<Name> = if arguments.file.is_some() {
+        file.modules()
+    } else {
+        let names = builtin_names().into_iter().map(Name::from);
+        names.filter(|name| file.module(name).is_ok()).collect()
     };
     let rewriter = source::rewriter(&arguments.book)?;
     let rows = coverage(&file, &names, &rewriter).map_err(|e| failed(&e, output))?;

@@ -52,12 +52,12 @@ pub fn batched(
     samples: &Name,
 ) -> Result<Vec<Option<Batched>>, ShapeError> {
     let dimension = Dimension::named(samples.clone());
-    let samples = graph.dimension(dimension.clone());
+    let count = graph.dimension(dimension.clone());
     let mut batch = Samples {
         varies: BTreeMap::new(),
         varying,
         dimension,
-        samples,
+        count,
         columns: HashMap::new(),
         products: HashMap::new(),
         rank_one: HashMap::new(),
@@ -104,7 +104,7 @@ struct Samples<'a> {
     varying: &'a [Name],
     dimension: Dimension,
     /// The number of samples, as a dimension of the graph.
-    samples: Id,
+    count: Id,
     varies: BTreeMap<Id, bool>,
     columns: HashMap<Id, Option<Id>>,
     /// Products of a matrix, as it is or transposed, with columns.
@@ -199,7 +199,7 @@ impl Samples<'_> {
     fn mean_product(&mut self, left: Id, right: Id) -> Form<Id> {
         let right = self.node(Op::Transpose, &[right])?;
         let product = self.node(Op::Multiply, &[left, right])?;
-        let share = self.reciprocal(self.samples)?;
+        let share = self.reciprocal(self.count)?;
         self.node(Op::Scale, &[share, product])
     }
 
