@@ -124,6 +124,7 @@ fn equations() -> Equations {
             "(add (sand (mul (diag (apply phi' (mul A x))) A) (sand W Hz)) \
              (sand A (diag (had (apply phi'' (mul A x)) (mul (t W) dz)))))",
         ),
+        root: None,
         lets: vec![("Q".into(), q)],
         structure: Structure::Dense,
         loss: None,

@@ -134,7 +134,7 @@ pub(crate) fn write_block<T: Element>(
         items.insert(name.to_owned(), matrix_array(&dense).into());
         return Ok(());
     }
-    write_factors(name, &block, options.limit, items)
+    write_factors(name, &block, options, items)
 }
 
 /// Writes the blocks of the groups of rows of a parameter under `name.rows.0`, …, each as [`write_block`] does, and
@@ -193,7 +193,7 @@ pub(crate) fn write_whole<T: Element>(
 fn write_factors<T: Element>(
     name: &str,
     block: &OutputBlock<T>,
-    limit: u64,
+    options: &RunOptions,
     items: &mut Items,
 ) -> Result<(), RunError> {
     let mut put = |part: String, array: Array| {
@@ -218,8 +218,14 @@ fn write_factors<T: Element>(
             "diagonal"
         }
         OutputBlock::Kronecker { left, right } => {
-            put(".kron.0".into(), matrix_array(&left.to_dense(limit)?));
-            put(".kron.1".into(), matrix_array(&right.to_dense(limit)?));
+            put(
+                ".kron.0".into(),
+                matrix_array(&left.to_dense(options.limit)?),
+            );
+            put(
+                ".kron.1".into(),
+                matrix_array(&right.to_dense(options.limit)?),
+            );
             "kronecker"
         }
         OutputBlock::Root(root) => {
@@ -231,7 +237,7 @@ fn write_factors<T: Element>(
             let bytes = rows
                 .saturating_mul(left.ncols() as u64)
                 .saturating_mul(T::BYTES);
-            if bytes <= limit {
+            if bytes <= options.root_bytes {
                 put(".root".into(), matrix_array(&khatri_rao(left, right)));
                 "root"
             } else {
@@ -242,7 +248,7 @@ fn write_factors<T: Element>(
         }
         OutputBlock::Sum(terms) => {
             for (k, term) in terms.iter().enumerate() {
-                write_factors(&format!("{name}.sum.{k}"), term, limit, items)?;
+                write_factors(&format!("{name}.sum.{k}"), term, options, items)?;
             }
             "sum"
         }
@@ -282,7 +288,7 @@ mod tests {
     fn roots_and_sums_are_written_by_their_parts() {
         let mut items = Items::new();
         let block = Sum(vec![Root(filled(4, 1)), Dense(filled(4, 4))]);
-        write_factors("hess.W", &block, 1 << 20, &mut items).expect("small");
+        write_factors("hess.W", &block, &RunOptions::default(), &mut items).expect("small");
         let names: Vec<&str> = items.keys().map(String::as_str).collect();
         let expected = [
             "hess.W.sum.0.root",

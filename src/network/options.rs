@@ -85,6 +85,9 @@ pub struct RunOptions {
     pub grouping: Grouping,
     /// Between which parameters blocks are made.
     pub blocks: Blocks,
+    /// A root of more bytes is written by the factors of its columns. Apart from the memory that is free, so that the same input has
+    /// the same output.
+    pub root_bytes: u64,
     /// The most bytes that one array, and all buffers together, may take.
     pub limit: u64,
     /// The rules that derive.
@@ -108,6 +111,7 @@ impl Default for RunOptions {
             batch_size: 32,
             grouping: Grouping::default(),
             blocks: Blocks::default(),
+            root_bytes: 1 << 30,
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }

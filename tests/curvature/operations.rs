@@ -99,7 +99,7 @@ fn indefinite_factors_have_ranges_of_products_of_extremes() {
         ((-3.0, -1.0), (-2.0, -5.0), 2.0, 15.0),
         ((-3.0, -1.0), (2.0, 5.0), -15.0, -2.0),
     ] {
-        let dense = |(a, b)| {
+        let dense = |(a, b): (f64, f64)| {
             Box::new(Dense(
                 dmatrix![a.midpoint(b), (a - b) / 2.0; (a - b) / 2.0, a.midpoint(b)],
             ))

@@ -319,7 +319,7 @@ fn wide_roots_are_written_by_their_factors() {
     let items = chain.items(&file, 3, 3);
     let options = RunOptions {
         dense: false,
-        limit: 40_000,
+        root_bytes: 40_000,
         ..rooted(Curvature::GaussNewton, Batch::Exact)
     };
     let found = run_file(&file, &items, &options).unwrap();
@@ -341,6 +341,24 @@ fn wide_roots_are_written_by_their_factors() {
     let root = matrix(&array(&whole, "hess.h.W.root"));
     let product = hbp::backend::khatri_rao(&left, &right);
     assert!((product - root).amax() < 1e-14);
+}
+
+/// A loss with a parameter of its own: it has a root, too, and under means of factors its block is exact.
+#[test]
+fn roots_reach_parameters_of_the_loss() {
+    let chain = two_layers("square_loss", false);
+    let text =
+        "module shifted(z: R[n], y: R[n]) -> e: R { param s: R[n]\n e = sum((z + s - y).^2) }\n"
+            .to_owned()
+            + &chain.text.replace("square_loss", "shifted");
+    let chain = Chain { text, ..chain };
+    exact(&chain, 3, 4).unwrap();
+    let file = file(&chain.text);
+    let items = chain.items(&file, 3, 4);
+    let factors = rooted(Curvature::GaussNewton, Batch::AverageHessian);
+    let found = run_file(&file, &items, &factors).unwrap();
+    let expected = DMatrix::identity(3, 3) * 2.0;
+    assert!((matrix(&array(&found, "hess.loss.s")) - expected).amax() < 1e-14);
 }
 
 /// With ReLU and a loss of constant curvature no second-order term is left: all modes are one.
