@@ -348,7 +348,7 @@ fn wide_roots_are_written_by_their_factors() {
 fn roots_reach_parameters_of_the_loss() {
     let chain = two_layers("square_loss", false);
     let text =
-        "module shifted(z: R[n], y: R[n]) -> e: R { param s: R[n]\n e = sum((z + s - y).^2) }\n"
+        "module shifted(z: R[n], y: R[n]) -> e: R { param s: R[n]\n y ~ normal(z + s, 0.5*ones(n))\n e = sum((z + s - y).^2) }\n"
             .to_owned()
             + &chain.text.replace("square_loss", "shifted");
     let chain = Chain { text, ..chain };
