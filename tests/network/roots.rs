@@ -319,7 +319,7 @@ fn wide_roots_are_written_by_their_factors() {
     let items = chain.items(&file, 3, 3);
     let options = RunOptions {
         dense: false,
-        limit: 40_000,
+        limit: 120_000,
         ..rooted(Curvature::GaussNewton, Batch::Exact)
     };
     let found = run_file(&file, &items, &options).unwrap();
