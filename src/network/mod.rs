@@ -18,6 +18,7 @@ mod frontier;
 mod generic;
 mod graph;
 mod grouping;
+mod ledger;
 mod loss;
 mod machine;
 mod memory;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::binding::list;
 use super::compiled::Pass;
-use super::estimate::estimated;
+use super::ledger::estimated;
 use super::module::{named_sizes, program};
 use super::pass::Upstream;
 use super::prepare::{Definition, Prepared, define, prepare};

@@ -122,7 +122,7 @@ fn what_does_not_fit_as_a_whole_is_refused_with_advice() {
         // It is told before, and kept after.
         let mut heard = None;
         run_file_telling(&file, &items, &options(total), &mut |e| {
-            heard = Some(e.clone())
+            heard = Some(e.clone());
         })
         .unwrap();
         assert_eq!(heard.as_ref(), Some(&told));
