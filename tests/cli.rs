@@ -4,6 +4,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+#[path = "cli/blocks.rs"]
+mod blocks;
 #[path = "cli/compose.rs"]
 mod compose;
 #[path = "cli/limits.rs"]

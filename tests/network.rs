@@ -9,6 +9,10 @@
 
 #[path = "network/composing.rs"]
 mod composing;
+#[path = "network/estimate.rs"]
+mod estimate;
+#[path = "network/frontier.rs"]
+mod frontier;
 #[path = "network/full.rs"]
 mod full;
 #[path = "network/model.rs"]

@@ -7,8 +7,8 @@ use super::module::fit;
 use super::pass::concrete;
 use super::prepare::{Definition, define};
 use super::{
-    Blocks, Message, RunError, RunOptions, Sampling, plan_module, plan_network, run_module,
-    run_network,
+    Blocks, Estimate, Message, RunError, RunOptions, Sampling, plan_module, plan_network,
+    run_module, run_network_telling,
 };
 use crate::data::Outlines;
 use crate::expr::Name;
@@ -68,7 +68,7 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// Runs the network or module of a file on arrays.
 ///
 /// # Errors
-/// As [`target`], [`run_module`] and [`run_network`].
+/// As [`target`], [`run_module`] and [`run_network`](super::run_network).
 ///
 /// ```
 /// use hbp::{data::{Array, Item}, language, network::{RunOptions, run_file}};
@@ -81,25 +81,25 @@ pub fn target(file: &File, options: &RunOptions) -> Result<Target, RunError> {
 /// assert_eq!(results["hess.x"].array().expect("numbers").values, [2.0]);
 /// ```
 pub fn run_file(file: &File, items: &Items, options: &RunOptions) -> Result<Items, RunError> {
+    run_file_telling(file, items, options, &mut |_| ())
+}
+
+/// As [`run_file`]; `tell` is called with the memory that the run of a network will take, before it runs.
+///
+/// # Errors
+/// As [`run_file`].
+pub fn run_file_telling(
+    file: &File,
+    items: &Items,
+    options: &RunOptions,
+    tell: &mut dyn FnMut(&Estimate),
+) -> Result<Items, RunError> {
     match target(file, options)? {
-        Target::Module(name) if options.blocks != Blocks::Parameter => Err(RunError::input(
-            format!("`{name}` is a module: matrices over several parameters are a network's"),
-            "write a network that ends in a loss, or leave `--blocks` out",
-        )),
-        Target::Module(name)
-            if options.message == Message::Root || options.sampling != Sampling::Exact =>
-        {
-            Err(RunError::input(
-                format!(
-                    "`{name}` is a module: roots and drawn targets come from the loss of a network"
-                ),
-                "write a network that ends in a loss, or leave `--message` and `--samples` out",
-            ))
+        Target::Module(name) => only_network(&name, options)
+            .and_then(|()| run_module(&file.module(&name)?, items, options)),
+        Target::Network(name) => {
+            run_network_telling(file, &name, items, options, tell).map(|run| run.items)
         }
-        Target::Module(name) => {
-            refuse_split(options).and_then(|()| run_module(&file.module(&name)?, items, options))
-        }
-        Target::Network(name) => run_network(file, &name, items, options).map(|run| run.items),
     }
     .map_err(|error| error.located(file))
 }
@@ -115,18 +115,8 @@ pub fn check_arrays(
     options: &RunOptions,
 ) -> Result<(), RunError> {
     match target(file, options)? {
-        Target::Module(name)
-            if options.message == Message::Root || options.sampling != Sampling::Exact =>
-        {
-            Err(RunError::input(
-                format!(
-                    "`{name}` is a module: roots and drawn targets come from the loss of a network"
-                ),
-                "write a network that ends in a loss, or leave `--message` and `--samples` out",
-            ))
-        }
         Target::Module(name) => {
-            refuse_split(options)?;
+            only_network(&name, options)?;
             let module = file.module(&name)?;
             concrete(&module)?;
             fit(&module, outlines, options).map(drop)
@@ -141,8 +131,22 @@ pub fn check_arrays(
     }
 }
 
-/// A module's blocks are written whole.
-fn refuse_split(options: &RunOptions) -> Result<(), RunError> {
+/// Refuses what a network has and a module has not.
+fn only_network(name: &str, options: &RunOptions) -> Result<(), RunError> {
+    if options.blocks != Blocks::Parameter {
+        return Err(RunError::input(
+            format!("`{name}` is a module: matrices over several parameters are a network's"),
+            "write a network that ends in a loss, or leave `--blocks` out",
+        ));
+    }
+    if options.message == Message::Root || options.sampling != Sampling::Exact {
+        return Err(RunError::input(
+            format!(
+                "`{name}` is a module: roots and drawn targets come from the loss of a network"
+            ),
+            "write a network that ends in a loss, or leave `--message` and `--samples` out",
+        ));
+    }
     if options.split.is_none() {
         return Ok(());
     }

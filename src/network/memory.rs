@@ -67,35 +67,21 @@ pub(super) fn check_frontiers<T: Element>(
         return Ok(());
     }
     let all: Vec<&NetworkNode> = nodes(network).collect();
-    let size = |live: &Live| -> Result<u64, RunError> {
-        let shape = match live {
-            Live::Node(place) => {
-                let module = &all[*place].module;
-                module.graph.shape(module.output.1)
-            }
-            Live::Parameter(name) => {
-                let found = network.parameters.iter().find(|p| p.name == *name);
-                found.map_or_else(Shape::scalar, |p| p.shape.clone())
-            }
-        };
-        let (rows, cols) = concrete_shape(&shape, &data.sizes)?;
-        Ok((rows as u64).saturating_mul(cols as u64))
-    };
     let name = |live: &Live| match live {
         Live::Node(place) => format!("`{}`", all[*place].name),
         Live::Parameter(name) => format!("`{name}`"),
     };
     let crossings = Dag::new(network).with(options.blocks).crossings();
     for (node, crossing) in all.iter().zip(&crossings).rev() {
-        let mut entries = 0u64;
+        let mut size = 0u64;
         for live in &crossing.together {
-            entries = entries.saturating_add(size(live)?);
+            size = size.saturating_add(entries(network, &data.sizes, live)?);
         }
-        let bytes = entries.saturating_mul(entries).saturating_mul(T::BYTES);
+        let bytes = size.saturating_mul(size).saturating_mul(T::BYTES);
         if bytes > options.limit {
             return Err(RunError::limit(
                 format!(
-                    "below the node `{}` the values {} are live together: their Hessian is a {entries} × {entries} matrix of {bytes} bytes, above the memory limit of {} bytes",
+                    "below the node `{}` the values {} are live together: their Hessian is a {size} × {size} matrix of {bytes} bytes, above the memory limit of {} bytes",
                     node.name,
                     list(crossing.together.iter().map(name)),
                     options.limit
@@ -105,4 +91,20 @@ pub(super) fn check_frontiers<T: Element>(
         }
     }
     Ok(())
+}
+
+/// The number of entries of a value.
+pub(super) fn entries(network: &Network, sizes: &Sizes, live: &Live) -> Result<u64, RunError> {
+    let shape = match live {
+        Live::Node(place) => {
+            let module = &network.nodes.get(*place).unwrap_or(&network.loss).module;
+            module.graph.shape(module.output.1)
+        }
+        Live::Parameter(name) => {
+            let found = network.parameters.iter().find(|p| p.name == *name);
+            found.map_or_else(Shape::scalar, |p| p.shape.clone())
+        }
+    };
+    let (rows, cols) = concrete_shape(&shape, sizes)?;
+    Ok((rows as u64).saturating_mul(cols as u64))
 }

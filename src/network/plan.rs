@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::binding::list;
 use super::compiled::Pass;
+use super::ledger::estimated;
 use super::module::{named_sizes, program};
 use super::pass::Upstream;
 use super::prepare::{Definition, Prepared, define, prepare};
@@ -122,6 +123,12 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
             list(crossed)
         );
     }
+    let memory = estimated(&network, &prepared, &sizes, samples, &options)?;
+    let _ = writeln!(
+        text,
+        "a run of {} takes {memory}",
+        counted(samples, "sample")
+    );
     Ok(text)
 }
 

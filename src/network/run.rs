@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::arrays::Items;
 use super::batch::{Data, read};
 use super::compiled::Preparation;
+use super::estimate::Estimate;
+use super::ledger::estimated;
 use super::machine::Machine;
 use super::memory::{check_frontiers, check_memory, check_split};
 use super::modes::check_modes;
@@ -27,6 +29,8 @@ pub struct NetworkRun {
     pub modules: usize,
     /// The number of samples.
     pub samples: usize,
+    /// The memory that the run was expected to take.
+    pub estimate: Estimate,
     /// The time that the passes took.
     pub execute: Duration,
 }
@@ -39,16 +43,30 @@ pub struct NetworkRun {
 ///
 /// # Errors
 /// When the network is not defined; when an array is missing, left over, of the wrong shape, not finite or not true to a declared fact; when a module is abstract, cannot be derived, or a block
-/// does not fit the memory limit.
+/// does not fit the memory limit, nor all that is kept together.
 pub fn run_network(
     file: &File,
     name: &str,
     items: &Items,
     options: &RunOptions,
 ) -> Result<NetworkRun, RunError> {
+    run_network_telling(file, name, items, options, &mut |_| ())
+}
+
+/// As [`run_network`]; `tell` is called with the memory that the run will take, before it runs.
+///
+/// # Errors
+/// As [`run_network`].
+pub fn run_network_telling(
+    file: &File,
+    name: &str,
+    items: &Items,
+    options: &RunOptions,
+    tell: &mut dyn FnMut(&Estimate),
+) -> Result<NetworkRun, RunError> {
     match options.precision {
-        Precision::Double => run::<f64>(file, name, items, options),
-        Precision::Single => run::<f32>(file, name, items, options),
+        Precision::Double => run::<f64>(file, name, items, options, tell),
+        Precision::Single => run::<f32>(file, name, items, options, tell),
     }
 }
 
@@ -57,6 +75,7 @@ fn run<T: Element>(
     name: &str,
     items: &Items,
     options: &RunOptions,
+    tell: &mut dyn FnMut(&Estimate),
 ) -> Result<NetworkRun, RunError> {
     let definition = super::prepare::define(file, name, options)?;
     let network = &definition.network;
@@ -66,6 +85,9 @@ fn run<T: Element>(
     check_memory(network, &data, options)?;
     check_frontiers(network, &data, options)?;
     let prepared = prepare(network, &data.sizes, data.samples, options)?;
+    let estimate = estimated(network, &prepared, &data.sizes, data.samples, options)?;
+    estimate.check(options)?;
+    tell(&estimate);
     let start = Instant::now();
     let mut machine = Machine::new(network, &prepared, &data, options);
     match (options.message, options.batch) {
@@ -84,6 +106,7 @@ fn run<T: Element>(
         derivations: prepared.derivations,
         modules: prepared.passes.len(),
         samples: data.samples,
+        estimate,
         execute: start.elapsed(),
     })
 }

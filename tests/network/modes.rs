@@ -1,13 +1,16 @@
 //! Every curvature with every batch mode.
 
+use std::collections::BTreeSet;
+
+use hbp::data::Item;
 use hbp::hbp::{Batch, Curvature};
-use hbp::network::{RunOptions, run_file};
+use hbp::network::{Blocks, Items, RunOptions, run_file};
 use proptest::prelude::*;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::networks::Chain;
-use super::reference::reference;
+use super::reference::{reference, reference_between};
 use super::tools::{agree_all, array, arrays, case, dense, file, matrix};
 
 pub(crate) fn modes() -> impl Iterator<Item = (Curvature, Batch)> {
@@ -56,7 +59,9 @@ fn graphs_have_the_terms_between_their_branches() {
             inputs: (2, 2),
             distribution,
         };
-        compare(&chain, 3, 11).unwrap();
+        for blocks in [Blocks::Parameter, Blocks::Full] {
+            compare_between(&chain, 3, 11, blocks).unwrap();
+        }
     }
 }
 
@@ -70,7 +75,9 @@ fn the_fisher_matrix_of_a_gaussian_is_an_expectation() {
         inputs: (2, 2),
         distribution: false,
     };
-    compare(&chain, 3, 5).unwrap();
+    for blocks in [Blocks::Parameter, Blocks::Full] {
+        compare_between(&chain, 3, 5, blocks).unwrap();
+    }
     let file = file(text);
     let items = chain.items(&file, 3, 5);
     let of = |curvature| {
@@ -207,28 +214,41 @@ pub(super) fn random_graph(rng: &mut impl Rng, nodes: usize) -> Chain {
 
 /// Every mode against its definition; a rejection where the network has no value or a large one.
 fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError> {
+    compare_between(chain, samples, seed, Blocks::Parameter)
+}
+
+/// The same for matrices over several parameters.
+pub(super) fn compare_between(
+    chain: &Chain,
+    samples: usize,
+    seed: u64,
+    blocks: Blocks,
+) -> Result<(), TestCaseError> {
     let file = file(&chain.text);
     let items = chain.items(&file, samples, seed);
     for (curvature, batch) in modes() {
-        let expected = reference(&file, "n", &items, curvature, batch);
+        let expected = reference_between(&file, "n", &items, (curvature, batch), blocks);
         prop_assume!(expected.is_some());
         let (expected, top) = expected.unwrap();
         prop_assume!(top < 1e6);
         let options = RunOptions {
             curvature,
             batch,
+            blocks,
             ..dense()
         };
         let found = run_file(&file, &items, &options);
-        let found = found.map_err(|e| {
+        let found: Items = found.map_err(|e| {
             TestCaseError::fail(format!("{curvature} {batch}: {e}\n{}", chain.text))
         })?;
-        prop_assert_eq!(found.len(), expected.len());
+        let names = |items: &Items| items.keys().cloned().collect::<BTreeSet<_>>();
+        prop_assert_eq!(names(&found), names(&expected), "{}", chain.text);
         for (name, expected) in &expected {
-            let (a, b) = (
-                matrix(&array(&found, name)),
-                matrix(expected.array().unwrap()),
-            );
+            let Item::Array(expected) = expected else {
+                prop_assert_eq!(&found[name], expected, "{} {}", name, chain.text);
+                continue;
+            };
+            let (a, b) = (matrix(&array(&found, name)), matrix(expected));
             let worst = (&a - &b).amax();
             prop_assert!(
                 worst <= 1e-10 * top.max(1.0),

@@ -7,20 +7,14 @@ use hbp::data::{Array, Item};
 use hbp::expr::{Environment, Matrix, Name, Witness, witness};
 use hbp::hbp::{Batch, Curvature};
 use hbp::language::{File, Network, NetworkNode};
-use hbp::network::Items;
+use hbp::network::{Blocks, Items};
 use nalgebra::DMatrix;
 
+use super::frontier::{Definition, frontier};
 use super::model::drawn;
 use super::tools::{array, matrix};
 
-type Dense = DMatrix<f64>;
-
-/// A value that the loss depends on through what has been seen so far: a node's value or a shared parameter.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Live {
-    Node(usize),
-    Parameter(Name),
-}
+pub(super) type Dense = DMatrix<f64>;
 
 /// Loss, gradients and blocks by definition, and the largest number that occurs; nothing where the network has no value.
 pub(crate) fn reference(
@@ -29,6 +23,17 @@ pub(crate) fn reference(
     items: &Items,
     curvature: Curvature,
     batch: Batch,
+) -> Option<(Items, f64)> {
+    reference_between(file, network, items, (curvature, batch), Blocks::Parameter)
+}
+
+/// The same with matrices over several parameters, and their names in the order of the rows.
+pub(crate) fn reference_between(
+    file: &File,
+    network: &str,
+    items: &Items,
+    (curvature, batch): (Curvature, Batch),
+    between: Blocks,
 ) -> Option<(Items, f64)> {
     let network = file.network(network).unwrap();
     let samples = match items.get(&*network.inputs[0].name) {
@@ -55,22 +60,26 @@ pub(crate) fn reference(
             add(format!("grad.{name}"), gradient.clone());
         }
     }
+    let definition = Definition {
+        network: &network,
+        nodes: &nodes,
+        curvature,
+        batch,
+        between,
+    };
+    let mut orders: Vec<(String, String)> = Vec::new();
     if batch == Batch::Exact {
         for run in &runs {
-            for (name, block) in frontier(
-                &network,
-                &nodes,
-                std::slice::from_ref(run),
-                curvature,
-                batch,
-            ) {
-                add(format!("hess.{name}"), block);
+            let blocks = frontier(&definition, std::slice::from_ref(run));
+            orders.clone_from(&blocks.orders);
+            for (name, block) in blocks.matrices {
+                add(name, block);
             }
         }
     } else {
-        for (name, block) in frontier(&network, &nodes, &runs, curvature, batch) {
-            totals.insert(format!("hess.{name}"), block);
-        }
+        let blocks = frontier(&definition, &runs);
+        orders = blocks.orders;
+        totals.extend(blocks.matrices);
     }
     let finite = totals.values().all(|m| m.iter().all(|v| v.is_finite()));
     let top = totals.values().fold(0.0, |top: f64, m| top.max(m.amax()));
@@ -84,14 +93,17 @@ pub(crate) fn reference(
         let array = Array::new(shape(&name, &m), values).unwrap();
         (name, Item::Array(array))
     };
-    finite.then(|| (totals.into_iter().map(item).collect(), top))
+    let orders = orders
+        .into_iter()
+        .map(|(name, order)| (name, Item::Text(order)));
+    finite.then(|| (totals.into_iter().map(item).chain(orders).collect(), top))
 }
 
 /// The first and second derivatives of every node at one sample.
 pub(super) struct Run {
     pub(super) witnesses: Vec<Witness>,
     /// The loss at targets that have the mean and the variance of its model; none where it does not matter.
-    drawn: Vec<Witness>,
+    pub(super) drawn: Vec<Witness>,
     loss: Dense,
     gradients: BTreeMap<Name, Dense>,
 }
@@ -189,186 +201,5 @@ impl Run {
             loss,
             gradients,
         })
-    }
-}
-
-/// The places of live values in a matrix over all of them.
-struct Places(Vec<(Live, usize, usize)>);
-
-impl Places {
-    fn new(live: impl IntoIterator<Item = (Live, usize)>) -> Self {
-        let mut start = 0;
-        let place = |(live, size): (Live, usize)| {
-            start += size;
-            (live, start - size, size)
-        };
-        Self(live.into_iter().map(place).collect())
-    }
-
-    fn size(&self) -> usize {
-        self.0.iter().map(|(.., size)| size).sum()
-    }
-
-    fn of(&self, live: &Live) -> Option<(usize, usize)> {
-        let found = self.0.iter().find(|(known, ..)| known == live)?;
-        Some((found.1, found.2))
-    }
-}
-
-/// The blocks of the parameters: one sample in exact mode, all of them in the others.
-#[allow(clippy::too_many_lines, reason = "the definition is read in one piece")]
-fn frontier(
-    network: &Network,
-    nodes: &[&NetworkNode],
-    runs: &[Run],
-    curvature: Curvature,
-    batch: Batch,
-) -> BTreeMap<Name, Dense> {
-    let readers = |full: &Name| {
-        let reads = |node: &&&NetworkNode| node.parameters.iter().any(|(_, name)| name == full);
-        nodes.iter().filter(reads).count()
-    };
-    // What parameters act on.
-    let mut lives = vec![false; nodes.len()];
-    let source = |name: &Name| network.nodes.iter().position(|node| node.name == *name);
-    for (place, node) in nodes.iter().enumerate() {
-        let below = node
-            .arguments
-            .iter()
-            .filter_map(source)
-            .any(|s| s < place && lives[s]);
-        lives[place] = below || !node.parameters.is_empty();
-    }
-    let mean = |of: &dyn Fn(&Run) -> Dense| {
-        let sum = runs.iter().map(of).reduce(|a, b| a + b).unwrap();
-        sum / runs.len() as f64
-    };
-    let mut blocks = BTreeMap::new();
-    let loss = nodes.len() - 1;
-    let residual_at = |run: &Run, place: usize, u: &Name, v: &Name| {
-        if place == loss && curvature == Curvature::Fisher && !run.drawn.is_empty() {
-            let parts = run.drawn.iter().map(|w| dense(&w.residual(u, v).unwrap()));
-            return parts.reduce(|a, b| a + b).unwrap() / run.drawn.len() as f64;
-        }
-        dense(&run.witnesses[place].residual(u, v).unwrap())
-    };
-    let mut places = Places::new([(Live::Node(loss), 1)]);
-    let mut hessian = Dense::zeros(1, 1);
-    for (place, node) in nodes.iter().enumerate().rev() {
-        if !lives[place] {
-            continue;
-        }
-        let Some((start, size)) = places.of(&Live::Node(place)) else {
-            continue;
-        };
-        // Each of the module's variables that stays live, with what it is.
-        let inputs = node.module.inputs.iter().zip(&node.arguments);
-        let inputs = inputs.filter_map(|(own, name)| {
-            let source = source(name).filter(|source| *source < place && lives[*source])?;
-            Some((own.clone(), Live::Node(source)))
-        });
-        let shared = node.parameters.iter().filter(|(_, full)| readers(full) > 1);
-        let shared = shared.map(|(own, full)| (own.clone(), Live::Parameter(full.clone())));
-        let joint: Vec<(Name, Live)> = inputs.chain(shared).collect();
-        let own_hessian = hessian.view((start, start), (size, size)).into_owned();
-        let is_loss = place == loss;
-        let treat = |residual: Dense| treated(residual, curvature, is_loss);
-        let jacobian = |run: &Run, v: &Name| dense(&run.witnesses[place].jacobian(v).unwrap());
-        for (own, full) in node
-            .parameters
-            .iter()
-            .filter(|(_, full)| readers(full) == 1)
-        {
-            let carried = match batch {
-                Batch::AverageJacobian => {
-                    let j = mean(&|run| jacobian(run, own));
-                    j.transpose() * &own_hessian * j
-                }
-                _ => mean(&|run| {
-                    let j = jacobian(run, own);
-                    j.transpose() * &own_hessian * j
-                }),
-            };
-            let residual = mean(&|run| residual_at(run, place, own, own));
-            blocks.insert(full.clone(), carried + treat(residual));
-        }
-        // The new frontier, and the Jacobian of the old one with respect to it.
-        let mut new: Vec<(Live, usize)> = places
-            .0
-            .iter()
-            .filter(|(live, ..)| *live != Live::Node(place))
-            .map(|(live, _, size)| (live.clone(), *size))
-            .collect();
-        for (own, live) in &joint {
-            if !new.iter().any(|(known, _)| known == live) {
-                let size = jacobian(&runs[0], own).ncols();
-                new.push((live.clone(), size));
-            }
-        }
-        let after = Places::new(new);
-        let transfer = |run: &Run| {
-            let mut t = Dense::zeros(places.size(), after.size());
-            for (live, from, size) in &places.0 {
-                if let Some((to, _)) = after.of(live) {
-                    t.view_mut((*from, to), (*size, *size)).fill_with_identity();
-                }
-            }
-            for (own, live) in &joint {
-                let j = jacobian(run, own);
-                let (to, columns) = after.of(live).unwrap();
-                let mut view = t.view_mut((start, to), (size, columns));
-                view += j;
-            }
-            t
-        };
-        let residual = |run: &Run| {
-            let mut r = Dense::zeros(after.size(), after.size());
-            for (u, live_u) in &joint {
-                for (v, live_v) in &joint {
-                    let (row, rows) = after.of(live_u).unwrap();
-                    let (col, cols) = after.of(live_v).unwrap();
-                    let block = residual_at(run, place, u, v);
-                    let mut view = r.view_mut((row, col), (rows, cols));
-                    view += block;
-                }
-            }
-            r
-        };
-        let carried = match batch {
-            Batch::AverageJacobian => {
-                let t = mean(&transfer);
-                t.transpose() * &hessian * t
-            }
-            _ => mean(&|run| {
-                let t = transfer(run);
-                t.transpose() * &hessian * t
-            }),
-        };
-        hessian = carried + treat(mean(&residual));
-        places = after;
-    }
-    for parameter in &network.parameters {
-        if let Some((start, size)) = places.of(&Live::Parameter(parameter.name.clone())) {
-            let block = hessian.view((start, start), (size, size)).into_owned();
-            blocks.insert(parameter.name.clone(), block);
-        }
-    }
-    blocks
-}
-
-/// A residual as the curvature wants it; that of the loss is dropped by none.
-fn treated(residual: Dense, curvature: Curvature, is_loss: bool) -> Dense {
-    let of_eigenvalues = |f: fn(f64) -> f64| {
-        let mut eigen = residual.clone().symmetric_eigen();
-        eigen.eigenvalues.apply(|v| *v = f(*v));
-        eigen.recompose()
-    };
-    match curvature {
-        _ if residual.is_empty() => residual,
-        Curvature::Hessian => residual,
-        Curvature::GaussNewton | Curvature::Fisher if is_loss => residual,
-        Curvature::GaussNewton | Curvature::Fisher => residual * 0.0,
-        Curvature::PositiveAbs => of_eigenvalues(f64::abs),
-        Curvature::PositiveClip => of_eigenvalues(|v| v.max(0.0)),
     }
 }

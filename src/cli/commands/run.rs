@@ -14,7 +14,8 @@ use crate::cli::source;
 use crate::data::{Archive, DataError, npz_bytes, read_npz, read_npz_from, write_npz};
 use crate::language::File;
 use crate::network::{
-    Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file, run_file,
+    Estimate, Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file,
+    run_file_telling,
 };
 
 /// So much of standard input is read: the entries an archive may hold, and room for their headers.
@@ -49,7 +50,13 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     // Products first: a wrong vector is refused before any block is computed.
     let products = vectors.map(|vectors| product_file(&file, &items, &vectors, &options));
     let products = products.transpose().map_err(|e| failed(&e, output))?;
-    let mut results = run_file(&file, &items, &options).map_err(|e| failed(&e, output))?;
+    let mut tell = |estimate: &Estimate| {
+        if estimate.total() > TOLD {
+            output.note(&format!("note: {estimate}"));
+        }
+    };
+    let results = run_file_telling(&file, &items, &options, &mut tell);
+    let mut results = results.map_err(|e| failed(&e, output))?;
     results.extend(products.into_iter().flatten());
     let named = results.iter().map(|(name, item)| (name.as_str(), item));
     let place = if is_stream(&arguments.out) {
@@ -78,6 +85,9 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     ));
     Ok(Exit::Done)
 }
+
+/// A run that takes more bytes than this says so before it begins.
+const TOLD: u64 = 1 << 28;
 
 const STDOUT: &str = "standard output";
 
