@@ -9,6 +9,8 @@
 
 #[path = "network/composing.rs"]
 mod composing;
+#[path = "network/examples.rs"]
+mod examples;
 #[path = "network/full.rs"]
 mod full;
 #[path = "network/model.rs"]
