@@ -9,6 +9,8 @@
 
 #[path = "network/composing.rs"]
 mod composing;
+#[path = "network/drawing.rs"]
+mod drawing;
 #[path = "network/examples.rs"]
 mod examples;
 #[path = "network/full.rs"]
