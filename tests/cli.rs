@@ -63,9 +63,13 @@ fn the_graph_of_a_network_is_drawn() {
     ] {
         assert!(drawing.out.contains(part), "{part}\n{}", drawing.out);
     }
-    assert_eq!(
-        hbp(&["show", "-", "--format", "svg"], text.as_bytes()).code,
-        2
+    let image = hbp(&["show", "-", "--format", "svg"], text.as_bytes());
+    assert_eq!((image.code, image.err.as_str()), (0, ""));
+    assert!(image.out.starts_with("<svg ") && image.out.ends_with("</svg>\n"));
+    assert!(
+        image.out.contains(">back: δ, ℋ 4 × 4</text>"),
+        "{}",
+        image.out
     );
     let none = hbp(&["show", "-", "--format", "dot"], AFFINE.as_bytes());
     assert_eq!((none.code, none.out.as_str()), (2, ""), "{}", none.err);

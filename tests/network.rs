@@ -9,8 +9,12 @@
 
 #[path = "network/composing.rs"]
 mod composing;
+#[path = "network/drawing.rs"]
+mod drawing;
 #[path = "network/estimate.rs"]
 mod estimate;
+#[path = "network/examples.rs"]
+mod examples;
 #[path = "network/frontier.rs"]
 mod frontier;
 #[path = "network/full.rs"]

@@ -36,7 +36,7 @@ pub(super) enum Batch {
 pub(super) enum Drawing {
     /// Graphviz: `hbp show FILE --format dot | dot -Tsvg`.
     Dot,
-    /// Not available in this version.
+    /// An image for a browser: `hbp show FILE --format svg > network.svg`.
     Svg,
 }
 

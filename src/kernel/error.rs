@@ -12,6 +12,14 @@ pub enum CompileError {
         /// The dimension, as a polynomial in names.
         dimension: String,
     },
+    /// A matrix with more entries than can be counted.
+    #[error("a matrix of {rows} × {cols} has more entries than this machine can count")]
+    Uncountable {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+    },
     /// A dimension is zero.
     #[error("the dimension `{dimension}` is 0")]
     Empty {
@@ -83,6 +91,7 @@ impl CompileError {
     pub fn help(&self) -> String {
         match self {
             Self::Unbound { dimension } => format!("give every name in `{dimension}` a size, as in `--dims n=4`"),
+            Self::Uncountable { .. } => "use smaller dimensions".into(),
             Self::Empty { .. } => "every dimension must be at least 1".into(),
             Self::Sizes { .. } => "give dimensions sizes under which the operation is well shaped".into(),
             Self::Derivative { operation } => {

@@ -261,7 +261,9 @@ impl From<CompileError> for RunError {
     fn from(error: CompileError) -> Self {
         let message = error.to_string();
         match error {
-            CompileError::TooLarge { .. } | CompileError::ArenaTooLarge { .. } => Self::limit(
+            CompileError::TooLarge { .. }
+            | CompileError::ArenaTooLarge { .. }
+            | CompileError::Uncountable { .. } => Self::limit(
                 message,
                 "use smaller dimensions, or split the module in several, and compose them in a network",
             ),

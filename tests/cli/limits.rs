@@ -38,3 +38,18 @@ fn modules_beyond_the_rules_are_limits() {
         );
     }
 }
+
+#[test]
+fn networks_beyond_the_machine_are_limits() {
+    let text = "network n { input x: R[100000]; target y: R[4]; h = linear[100000](x); a = tanh(h); k = linear[4](a); loss square_loss(k, y) }";
+    let answer = hbp(&["plan", "-"], text.as_bytes());
+    assert_eq!(
+        (answer.code, answer.out.as_str()),
+        (3, ""),
+        "{}",
+        answer.err
+    );
+    for part in ["`h`", "10000000000 × 10000000000", "use smaller dimensions"] {
+        assert!(answer.err.contains(part), "{part}\n{}", answer.err);
+    }
+}

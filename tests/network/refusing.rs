@@ -282,6 +282,19 @@ fn batches_that_do_not_fit() {
         &["`x` holds no samples", "(0, 2)"],
         "at least one sample",
     );
+    let empty = with(with(net(), "x", &[0, 2], &[]), "y", &[0, 2], &[]);
+    check(
+        NET,
+        &empty,
+        &["`x` holds no samples", "`y` holds no samples"],
+        "at least one sample",
+    );
+    check(
+        NET,
+        &with(net(), "y", &[0, 2], &[]),
+        &["`y` holds no samples"],
+        "at least one sample",
+    );
     check(
         NET,
         &with(net(), "x", &[2, 3], &[1.0; 6]),
@@ -313,4 +326,10 @@ fn batches_that_do_not_fit() {
         "0 to 1",
     );
     check(NET, &labels(&[0.0, -1.0]), &["label -1"], "0 to 1");
+    check(
+        NET,
+        &labels(&[]),
+        &["`y` holds no samples"],
+        "at least one sample",
+    );
 }

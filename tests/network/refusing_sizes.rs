@@ -179,3 +179,32 @@ fn which_definition_is_meant() {
     )
     .unwrap();
 }
+
+/// What is handed down to a node, or one kernel's output, is refused before anything is computed.
+#[test]
+fn messages_that_do_not_fit_memory() {
+    let options = RunOptions {
+        limit: 1 << 20,
+        ..RunOptions::default()
+    };
+    let text = "network net { input x: R[2]\n target y: R[1]\n h = linear[400](x)\n a = tanh(h)\n k = linear[1](a)\n loss square_loss(k, y) }";
+    let items = given(&[
+        ("x", &[1, 2], &[0.5; 2]),
+        ("y", &[1, 1], &[0.5]),
+        ("h.W", &[400, 2], &[0.1; 800]),
+        ("h.b", &[400], &[0.1; 400]),
+        ("k.W", &[1, 400], &[0.1; 400]),
+        ("k.b", &[1], &[0.1]),
+    ]);
+    let error = refused(text, &items, &options);
+    assert!(error.is_limit(), "{error}");
+    says(&error, &["`h`", "400 × 400"], "use smaller dimensions");
+    let wide = "network net { input x: R[100000]\n target y: R[4]\n h = linear[100000](x)\n a = tanh(h)\n k = linear[4](a)\n loss square_loss(k, y) }";
+    let error = plan_file(&file(wide), &RunOptions::default()).unwrap_err();
+    assert!(error.is_limit(), "{error}");
+    says(
+        &error,
+        &["`h`", "10000000000 × 10000000000", "count"],
+        "use smaller dimensions",
+    );
+}

@@ -100,7 +100,8 @@ Exit codes: 0 all decided · 2 bad input · 3 some undecided within the limits."
     #[command(after_help = "\
 Examples:
   hbp show linear
-  hbp show softmax_cross_entropy")]
+  hbp show softmax_cross_entropy
+  hbp show examples/mlp.hbp --format svg > mlp.svg")]
     Show(Show),
     /// Print the rule book; with --check, verify every rule on numbers.
     #[command(after_help = "\

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
 use crate::language::{builtin_names, builtin_source};
-use crate::network::{Grouping, draw_network};
+use crate::network::{Grouping, draw_network, draw_network_svg};
 use crate::rewrite::Rewriter;
 
 /// Prints the source as it stands in the program, or the names of all built-ins.
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Show, output: &mut Output) -> Result<Exit, Failure
         Failure::bad_input(
             format!("no built-in is called `{name}`"),
             format!(
-                "there are {}; the network of a file is drawn with --format dot",
+                "there are {}; the network of a file is drawn with --format svg",
                 builtin_names().join(", ")
             ),
         )
@@ -44,9 +44,6 @@ fn draw(
     arguments: &Show,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    if format == Drawing::Svg {
-        return Err(Failure::unavailable("--format svg"));
-    }
     let file = source::file(Path::new(path), output)?;
     let name = match (&arguments.network, file.networks().as_slice()) {
         (Some(name), _) => name.as_str().into(),
@@ -68,7 +65,11 @@ fn draw(
         Some(text) => read_grouping(text)?,
         None => Grouping::default(),
     };
-    let drawing = draw_network(&file, &name, &grouping, Rewriter::embedded());
+    let draw = match format {
+        Drawing::Dot => draw_network,
+        Drawing::Svg => draw_network_svg,
+    };
+    let drawing = draw(&file, &name, &grouping, Rewriter::embedded());
     let drawing = drawing.map_err(|e| failed(&e, output))?;
     output.text(&drawing)?;
     Ok(Exit::Done)

@@ -149,9 +149,7 @@ impl Lowering<'_> {
         let (rows, cols) = (self.dimension(&shape.rows)?, self.dimension(&shape.cols)?);
         // The number of entries may be astronomic, the number of rows of an operand may not.
         if super::cost::product(&[rows, cols]) == u64::MAX {
-            return Err(CompileError::Unbound {
-                dimension: shape.size().to_string(),
-            });
+            return Err(CompileError::Uncountable { rows, cols });
         }
         let matrix = self.operation(id, rows, cols)?;
         if (matrix.rows, matrix.cols) != (rows, cols) {

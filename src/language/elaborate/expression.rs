@@ -1,6 +1,8 @@
 //! Expressions: names and operators. Why all operands are read before one is combined: every mistake in them
 //! is reported, not only the first.
 
+use std::collections::BTreeSet;
+
 use super::{Builder, Operand};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::expr::{Dimension, Id, Name, Op};
@@ -109,6 +111,9 @@ impl Builder<'_> {
             value.used = true;
             return value.id;
         }
+        if self.circular.contains(&span) {
+            return None;
+        }
         if let Some(place) = self.places.get(name) {
             let message = format!("`{name}` is used above its definition");
             let help = "statements are read from the top: move the definition up";
@@ -121,18 +126,45 @@ impl Builder<'_> {
         if self.dims.contains(name) {
             return Some(self.graph.dimension(Dimension::named(name.clone())));
         }
+        if let Some((node, parameter)) = name.split_once('.')
+            && let Some(place) = self
+                .places
+                .get(node)
+                .filter(|place| place.start > span.start)
+        {
+            let message = format!("`{name}` is used above `{node}`, whose parameter it is");
+            let help = format!(
+                "a node shares the parameters of nodes above it: move `{node}` up, or share the other way, as in `{parameter} = h.{parameter}` there"
+            );
+            let diagnostic = Diagnostic::new(Code::Order, message, help)
+                .at(span, "used here")
+                .at(*place, "defined here");
+            self.error(diagnostic);
+            return None;
+        }
         let help = if let Some(name) = name.strip_suffix('ᵀ') {
             format!("the transpose is written `{name}'`")
         } else if self.scope.find(name).is_some() {
             format!("`{name}` is a function or module: call it, as in `{name}(x)`")
         } else if builtin::QUERIES.contains(&&**name) {
             format!("`{name}` has its meaning only as a call, in `prove` and in reports")
+        } else if let Some((node, parameter)) = name.split_once('.')
+            && self.places.contains_key(node)
+        {
+            format!(
+                "no parameter `{parameter}` of `{node}` is made above; without a share the node has one of its own"
+            )
         } else if self.errors.len() > Diagnostics::SHOWN {
             // Whoever reads this has read many; a search for each would take longer than all else.
             "define it above".to_owned()
         } else {
-            let mut known: Vec<&str> = self.values.keys().map(|n| &**n).collect();
-            known.sort_unstable();
+            let above = self
+                .places
+                .iter()
+                .filter(|(_, place)| place.start < self.start);
+            let known = self.values.keys().chain(above.map(|(name, _)| name));
+            let known: BTreeSet<&str> = known.map(|n| &**n).collect();
+            let known: Vec<&str> = known.into_iter().collect();
             near(name, &known)
         };
         let message = format!("nothing is called `{name}`");

@@ -2,6 +2,7 @@
 //! reported once, and whatever uses it stays silent.
 
 mod call;
+mod circle;
 mod copy;
 mod dimension;
 mod expression;
@@ -67,6 +68,10 @@ pub(super) struct Builder<'a> {
     pub(super) values: HashMap<Name, Value>,
     /// Names defined somewhere in the text, for "used above its definition".
     pub(super) places: Rc<BTreeMap<Name, Span>>,
+    /// Where values of a circle read each other, which is told already.
+    pub(super) circular: Rc<BTreeSet<Span>>,
+    /// Where the statement begins: what stands before it is a name to suggest, though it may not be among the values.
+    pub(super) start: usize,
     pub(super) dims: BTreeSet<Name>,
     /// Parameters in order of appearance, those of inlined calls included.
     pub(super) parameters: Vec<Name>,
@@ -99,6 +104,8 @@ impl<'a> Builder<'a> {
             graph: Graph::default(),
             values: HashMap::new(),
             places: Rc::default(),
+            circular: Rc::default(),
+            start: 0,
             dims: BTreeSet::new(),
             parameters: Vec::new(),
             names: naming::Names::default(),

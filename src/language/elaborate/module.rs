@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::circle::circles;
 use super::naming::{Dotting, Names};
 use super::{Builder, Seen, Value, check_names, facts};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -25,6 +26,7 @@ pub(crate) fn module(
     let seen = declared_names(item, &mut builder.errors);
     builder.names = names(item, scope, seen.places());
     builder.places = Rc::new(seen.into_places());
+    builder.circular = Rc::new(circles(&item.body, &builder.places, &mut builder.errors));
     builder.dims = dimensions(item);
     let inputs: Vec<Name> = item
         .inputs

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
+use super::circle::circles;
 use super::module::{collect, collect_brackets};
 use super::{Builder, Seen, check_names, facts, node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -44,6 +45,8 @@ pub(super) struct State<'a> {
     pub(super) defer: bool,
     pub(super) dims: BTreeSet<Name>,
     pub(super) places: Rc<BTreeMap<Name, Span>>,
+    /// Where nodes of a circle read each other, which is told already.
+    pub(super) circular: Rc<BTreeSet<Span>>,
     pub(super) values: IndexMap<Name, Slot>,
     pub(super) parameters: IndexMap<Name, NetworkValue>,
     /// True when something failed without a message of its own here.
@@ -57,6 +60,7 @@ impl<'a> State<'a> {
         let mut builder = Builder::new(self.scope, self.budget);
         builder.dims = std::mem::take(&mut self.dims);
         builder.places = Rc::clone(&self.places);
+        builder.circular = Rc::clone(&self.circular);
         builder.sizes = Rc::clone(&self.sizes);
         builder.defer = self.defer;
         builder
@@ -80,6 +84,7 @@ pub(crate) fn network(
         defer,
         dims: dimensions(item),
         places: Rc::default(),
+        circular: Rc::default(),
         values: IndexMap::new(),
         parameters: IndexMap::new(),
         failed: item.body.contains(&Statement::Error),
@@ -141,7 +146,7 @@ pub(crate) fn network(
         }
     }
     state.one_loss(item, &losses);
-    state.unread();
+    state.unread(losses.is_empty());
     let failed = state.failed || !state.errors.is_empty();
     errors.append(std::mem::take(&mut state.errors));
     let (_, loss) = losses.into_iter().next()?;
@@ -181,6 +186,7 @@ impl State<'_> {
         }
         check_names(idents.into_iter(), &mut self.errors);
         self.places = Rc::new(seen.into_places());
+        self.circular = Rc::new(circles(&item.body, &self.places, &mut self.errors));
     }
 
     fn declare_value(&mut self, declaration: &Declaration, kind: Kind) {
@@ -252,22 +258,27 @@ impl State<'_> {
                     .push(diagnostic.at(item.ident.span, "defined here"));
             }
             [(first, _), others @ ..] => {
-                for (span, _) in others {
-                    let message = format!("the network `{}` has two losses", item.ident.name);
-                    let help =
-                        "add them in one statement: `loss square_loss(h, y) + 0.1 * sum(h .^ 2)`";
-                    let diagnostic = Diagnostic::new(Code::Loss, message, help);
-                    self.errors
-                        .push(diagnostic.at(*span, "again").at(*first, "the first one"));
+                let count = match others {
+                    [_] => "two".to_owned(),
+                    _ => losses.len().to_string(),
+                };
+                let message = format!("the network `{}` has {count} losses", item.ident.name);
+                let help =
+                    "add them in one statement: `loss square_loss(h, y) + 0.1 * sum(h .^ 2)`";
+                let mut diagnostic = Diagnostic::new(Code::Loss, message, help);
+                diagnostic = diagnostic.at(*first, "the first one");
+                for (span, _) in others.iter().take(4) {
+                    diagnostic = diagnostic.at(*span, "again");
                 }
+                self.errors.push(diagnostic);
             }
         }
     }
 
-    /// Refuses values that nothing reads.
-    fn unread(&mut self) {
+    /// Refuses values that nothing reads. Without a loss that is told, and what it would read is not known.
+    fn unread(&mut self, is_lossless: bool) {
         for (name, slot) in &self.values {
-            if slot.used || self.failed {
+            if slot.used || self.failed || (is_lossless && slot.kind != Kind::Input) {
                 continue;
             }
             let (kind, help) = match slot.kind {

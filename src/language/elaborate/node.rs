@@ -22,6 +22,8 @@ pub(super) fn node(
     is_loss: bool,
 ) -> Option<NetworkNode> {
     let mut builder = state.builder();
+    let place = state.places.get(name).filter(|_| !is_loss);
+    builder.start = place.unwrap_or(&value.span).start;
     if let ExprKind::Call(call) = &value.ungrouped().kind
         && is_plain(state, call)
     {

@@ -178,7 +178,17 @@ impl Builder<'_> {
                 format!("in `{callee}` the dimension {formal} cannot be both {value} and {actual}");
             (message, format!("{formal} = {actual}"))
         };
-        let help = format!("it is declared as `{}`", template.signature());
+        let shared =
+            culprit.and_then(|(name, _)| call.shares.iter().find(|(own, _)| own.name == *name));
+        let help = if let Some((own, _)) = shared {
+            let declared = &template.module.graph.variables()[&own.name].shape;
+            format!(
+                "nodes that share a parameter need it in one shape: `{callee}` declares `param {}: {declared}`; without `{} = …` it has one of its own",
+                own.name, own.name
+            )
+        } else {
+            format!("it is declared as `{}`", template.signature())
+        };
         let mut diagnostic = Diagnostic::new(Code::Shape, message, help).at(equation.span, found);
         for name in equation.formal.names() {
             if let Some((bound, by)) = solution.bound.get(&name)
