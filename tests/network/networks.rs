@@ -156,7 +156,7 @@ const LOSSES: [&str; 5] = [
 
 impl Chain {
     pub(crate) fn random(rng: &mut impl Rng, depth: usize) -> Self {
-        let width = rng.random_range(1..=5);
+        let width = rng.random_range(1..=6);
         let (mut body, mut value, mut last) = (String::new(), "x".to_owned(), width);
         for level in 0..depth {
             let mut node = |call: String, value: &mut String| {
@@ -168,7 +168,7 @@ impl Chain {
                 0 => node(format!("scale({value})"), &mut value),
                 1 => node(format!("bias({value})"), &mut value),
                 _ => {
-                    last = rng.random_range(1..=5);
+                    last = rng.random_range(1..=6);
                     node(format!("linear[{last}]({value})"), &mut value);
                 }
             }

@@ -175,6 +175,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_global_rejects: 2000, ..ProptestConfig::default() })]
+    /// Positive curvature, Fisher matrices and Gauss-Newton with a convex loss have no negative eigenvalue.
+    #[test]
+    fn what_is_positive_by_name_is_positive(seed in any::<u64>(), nodes in 2usize..=7, samples in 1usize..=4) {
+        let chain = random_graph(&mut ChaCha8Rng::seed_from_u64(seed), nodes);
+        let file = file(&chain.text);
+        let items = chain.items(&file, samples, seed);
+        for curvature in [Curvature::PositiveAbs, Curvature::PositiveClip, Curvature::GaussNewton, Curvature::Fisher] {
+            for (batch, _) in Batch::ALL {
+                let options = RunOptions { curvature, batch, ..dense() };
+                let found = run_file(&file, &items, &options);
+                let found = found.map_err(|e| TestCaseError::fail(format!("{e}\n{}", chain.text)))?;
+                for name in found.keys().filter(|name| name.starts_with("hess.")) {
+                    let block = matrix(&array(&found, name));
+                    prop_assume!(block.iter().all(|entry| entry.is_finite()));
+                    let eigenvalues = block.symmetric_eigenvalues();
+                    let top = eigenvalues.amax();
+                    prop_assert!(eigenvalues.min() >= -1e-10 * top.max(1e-12), "{curvature} {batch} {name}\n{}", chain.text);
+                }
+            }
+        }
+    }
+}
+
 const LOSSES: [(&str, bool); 4] = [
     ("square_loss", false),
     ("softmax_cross_entropy", true),
@@ -361,7 +386,7 @@ fn roots_reach_parameters_of_the_loss() {
     assert!((matrix(&array(&found, "hess.loss.s")) - expected).amax() < 1e-14);
 }
 
-/// With ReLU and a loss of constant curvature no second-order term is left: all modes are one.
+/// With `ReLU` and a loss of constant curvature no second-order term is left: all modes are one.
 #[test]
 fn with_relu_all_curvatures_agree_and_all_are_positive() {
     let chain = two_layers("square_loss", false);
