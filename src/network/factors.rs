@@ -174,7 +174,7 @@ mod tests {
     fn written(block: OutputBlock<f64>, limit: u64) -> Items {
         let mut items = Items::new();
         let options = RunOptions {
-            limit,
+            root_bytes: limit,
             ..RunOptions::default()
         };
         write_block("hess.h.W", block, (2, 3), &options, &mut items).expect("small");
@@ -197,7 +197,7 @@ mod tests {
             nested,
         ];
         for block in as_they_are {
-            // A Khatri-Rao product stays one only where its root is larger than the limit.
+            // A Khatri-Rao product stays one only where its root is larger than the bound.
             let items = written(block.clone(), 100);
             assert_eq!(read_block(&items, "hess.h.W").expect("written"), block);
         }
