@@ -11,7 +11,7 @@ use crate::kernel::MEMORY_LIMIT;
 /// ```
 /// use hbp::backend::OutputBlock::{Dense, Kronecker};
 /// use hbp::curvature::Operator;
-/// use nalgebra::{dmatrix, dvector};
+/// use nalgebra::dmatrix;
 /// // x x' ⊗ ℋz, the block of the weight of a linear layer with x = (1, 2)'.
 /// let left = Box::new(Dense(dmatrix![1.0, 2.0; 2.0, 4.0]));
 /// let right = Box::new(Dense(dmatrix![3.0, 1.0; 1.0, 2.0]));
@@ -19,7 +19,7 @@ use crate::kernel::MEMORY_LIMIT;
 /// let operator = Operator::new(&block).expect("well formed");
 /// assert_eq!(operator.trace().expect("square"), 25.0);
 /// // [αI + (1−α)ℋ] Δ = −δ for a gradient of the shape of the variable.
-/// let gradient = dmatrix![1.0, 0.0; 0.5, -1.0];
+/// let gradient: nalgebra::DMatrix<f64> = dmatrix![1.0, 0.0; 0.5, -1.0];
 /// let step = operator.damped(0.02).expect("symmetric").step(&gradient).expect("regular");
 /// let back = operator.product(&step.clone().reshape_generic(nalgebra::Dyn(4), nalgebra::Dyn(1))).expect("fits");
 /// assert!((step[(0, 0)] * 0.02 + back[0] * 0.98 + 1.0).abs() < 1e-12);
