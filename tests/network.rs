@@ -29,6 +29,8 @@ mod modules;
 mod networks;
 #[path = "network/numbers.rs"]
 mod numbers;
+#[path = "network/positive.rs"]
+mod positive;
 #[path = "network/products.rs"]
 mod products;
 #[path = "network/reference.rs"]

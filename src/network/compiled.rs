@@ -15,9 +15,11 @@ use crate::kernel::{Program, compile_within};
 pub(crate) struct Pass {
     /// The output alone.
     pub(crate) forward: Programs,
-    /// Gradients, and Hessians or what they are averaged from. For the loss the output, too, since nothing has to be
+    /// Gradients, and what Hessians are averaged from. For the loss the output, too, since nothing has to be
     /// waited for.
     pub(crate) backward: Programs,
+    /// Hessians of a sample that has its own.
+    pub(crate) each: Programs,
     /// Hessians from the means.
     pub(crate) combine: Option<Program>,
     /// What a column of a root becomes; at the loss what the root is made of, sample by sample.
@@ -69,9 +71,12 @@ pub(crate) fn compiled(
     let combine = (!derived.combine.is_empty())
         .then(|| compile_within(&derived.graph, &derived.combine, bounds.sizes, bounds.limit))
         .transpose()?;
+    // First what is largest, so that it is what is told not to fit.
+    let each = compile(&derived.each, alone)?;
     Ok(Pass {
         forward: compile(&[output(Over::Columns)], bounds)?,
         backward: compile(&backward, bounds)?,
+        each,
         combine,
         root: compile(&derived.root, of_root)?,
         factors: compile(&derived.factors, bounds)?,

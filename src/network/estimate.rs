@@ -117,8 +117,7 @@ impl Part {
     /// What makes it smaller.
     fn advice(self, options: &RunOptions) -> String {
         let mut ways: Vec<&str> = Vec::new();
-        let is_together = options.batch.is_average() || options.message == Message::Root;
-        if matches!(self, Self::Samples) || (is_together && self == Self::Buffers) {
+        if matches!(self, Self::Samples | Self::Buffers) {
             ways.push("fewer samples at a time");
         } else {
             ways.push("smaller widths");

@@ -119,13 +119,8 @@ impl Ledger<'_> {
             let value = self.all([&Live::Node(place)])?;
             passing = passing.saturating_add(value.saturating_mul(copies));
         }
-        let abreast = if self.prepared.is_together {
-            self.samples
-        } else {
-            1
-        };
         let given = given.saturating_mul(self.samples);
-        Ok(given.saturating_add(passing.saturating_mul(abreast)))
+        Ok(given.saturating_add(passing.saturating_mul(self.samples)))
     }
 
     fn buffers(&self) -> u64 {
@@ -135,6 +130,7 @@ impl Ledger<'_> {
             let programs = [
                 &pass.forward,
                 &pass.backward,
+                &pass.each,
                 &pass.root,
                 &pass.factors,
                 &pass.model,
@@ -198,7 +194,7 @@ impl Ledger<'_> {
             return square(size);
         };
         let pass = &self.prepared.passes[stage.pass];
-        let programs = [&pass.combine, &pass.backward.each, &pass.backward.batched];
+        let programs = [&pass.combine, &pass.each.each];
         let name = format!("hess.{own}");
         let found = programs.into_iter().flatten().find_map(|program| {
             let block = program.output(&name)?;

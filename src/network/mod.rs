@@ -15,6 +15,7 @@ mod draw;
 mod draw_svg;
 mod error;
 mod estimate;
+mod exact;
 mod factors;
 mod file;
 mod frontier;

@@ -53,10 +53,14 @@ pub(crate) fn program(
         graph,
         output,
         backward,
+        each,
         ..
     } = derived(module, &wanted, mode, &options.rewriter)?;
     let mut outputs = vec![(module.output.0.to_string(), output)];
-    outputs.extend(backward.into_iter().map(|wanted| (wanted.name, wanted.id)));
+    // Of every variable the gradient, then the block.
+    let pairs = backward.into_iter().zip(each);
+    let wanted = pairs.flat_map(|(gradient, block)| [gradient, block]);
+    outputs.extend(wanted.map(|wanted| (wanted.name, wanted.id)));
     Ok(compile_within(&graph, &outputs, sizes, options.limit)?)
 }
 

@@ -19,8 +19,10 @@ pub(crate) struct Derived {
     pub(crate) graph: Graph,
     /// The output's value.
     pub(crate) output: Id,
-    /// `grad.v` for every variable asked for; then `hess.v` of every sample, or what is averaged, and what crosses the frontier.
+    /// `grad.v` for every variable asked for, and what is averaged.
     pub(crate) backward: Vec<Wanted>,
+    /// Where every sample has a Hessian of its own: `hess.v`, and what crosses the frontier.
+    pub(crate) each: Vec<Wanted>,
     /// `hess.v` in terms of the means; empty where every sample has its own.
     pub(crate) combine: Vec<(String, Id)>,
     /// What a column of a root becomes at every variable; at the loss, what the root is made of.
@@ -115,9 +117,13 @@ pub(crate) fn derived(
         let module = module.name.clone();
         return Err(DeriveError::from(ExpectationError::NoModel { module }).into());
     }
-    let mut results = Vec::new();
-    let mut combined = Vec::new();
-    joint(&mut equations, order, &mut results, &mut combined)?;
+    let (mut crossing, mut combined) = (Vec::new(), Vec::new());
+    joint(&mut equations, order, &mut crossing, &mut combined)?;
+    let (mut results, mut each) = if mode.batch.is_average() {
+        (crossing, Vec::new())
+    } else {
+        (Vec::new(), crossing)
+    };
     let root = root(&mut equations, order)?;
     let mut equations = approximate(
         equations,
@@ -146,7 +152,7 @@ pub(crate) fn derived(
         if mode.batch.is_average() {
             combined.push((name, block));
         } else {
-            results.push(Wanted::new(name, block, Over::Columns));
+            each.push(Wanted::new(name, block, Over::Columns));
         }
     }
     let output = equations.module.output.1;
@@ -170,6 +176,7 @@ pub(crate) fn derived(
         graph,
         output,
         backward: results,
+        each,
         combine,
         root,
         factors,
@@ -287,6 +294,7 @@ impl Derived {
     /// Replaces derivatives of functions by what kernels know.
     fn unfold(&mut self, rewriter: &Rewriter) -> Result<(), UnfoldError> {
         let wanted = (self.backward.iter_mut())
+            .chain(&mut self.each)
             .chain(&mut self.root)
             .chain(&mut self.factors)
             .chain(&mut self.model)

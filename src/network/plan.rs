@@ -44,12 +44,11 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
     super::modes::check_modes(&network, &options)?;
     let samples = options.batch_size;
     let prepared = prepare(&network, &sizes, samples, &options)?;
-    let how = if prepared.is_together {
-        format!("{samples} samples side by side")
-    } else {
-        "per sample, since every sample has a Hessian of its own".to_owned()
-    };
-    let mut text = format!("network {name}{}, {how}\n", written(&sizes));
+    let mut text = format!(
+        "network {name}{}, {} side by side\n",
+        written(&sizes),
+        counted(samples, "sample")
+    );
     for (place, pass) in prepared.passes.iter().enumerate() {
         section(&mut text, &prepared, place, pass);
     }
@@ -59,16 +58,15 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
             sum.saturating_add(of(stage, &prepared.passes[stage.pass]))
         })
     };
-    let count = if prepared.is_together { samples } else { 1 };
     let passes = sum(&|stage, pass| {
         let is_loss = stage.upstream == Upstream::Loss;
         let forward = if is_loss {
             0
         } else {
-            pass.forward.flops(count)
+            pass.forward.flops(samples)
         };
         let backward = if stage.runs_backward() {
-            pass.backward.flops(count)
+            pass.backward.flops(samples)
         } else {
             0
         };
@@ -83,22 +81,20 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
         if stage.upstream == Upstream::Loss {
             0
         } else {
-            pass.root.flops(count)
+            pass.root.flops(samples)
         }
     });
     let more = match (options.message, options.batch.is_average()) {
         (Message::Root, _) => format!(", {column} flops a column of the root"),
         (Message::Hessian, true) => format!(", {once} flops for blocks of the means"),
-        (Message::Hessian, false) => String::new(),
-    };
-    let of = if prepared.is_together {
-        ""
-    } else {
-        " a sample"
+        (Message::Hessian, false) => {
+            let each = sum(&|_, pass| pass.each.flops(1));
+            format!(", {each} flops for the Hessians of each sample")
+        }
     };
     let _ = writeln!(
         text,
-        "\nnetwork total  {}, {}, {passes} flops{of}{more}",
+        "\nnetwork total  {}, {}, {passes} flops{more}",
         counted(prepared.stages.len(), "node"),
         counted(prepared.passes.len(), "distinct module")
     );
@@ -134,9 +130,6 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
 
 /// What runs sample by sample though all samples stand side by side: the nodes, with the results.
 fn alone(prepared: &Prepared) -> Vec<String> {
-    if !prepared.is_together {
-        return Vec::new();
-    }
     let mut found = Vec::new();
     for stage in &prepared.stages {
         let pass = &prepared.passes[stage.pass];
@@ -168,12 +161,11 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
     let Some(first) = users.first() else { return };
     let names = list(users.iter().map(|stage| format!("`{}`", stage.name)));
     let mut write = |programs: &Programs, what: &str| {
-        let how = if prepared.is_together {
-            (", all samples", ", each sample")
-        } else {
-            ("", "")
-        };
-        for (program, how) in [(&programs.batched, how.0), (&programs.each, how.1)] {
+        let both = [
+            (&programs.batched, ", all samples"),
+            (&programs.each, ", each sample"),
+        ];
+        for (program, how) in both {
             if let Some(program) = program {
                 let _ = writeln!(
                     text,
@@ -194,6 +186,7 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
         Upstream::Loss => "forward and backward",
     };
     write(&pass.backward, direction);
+    write(&pass.each, "Hessians of its own");
     let of_root = match first.upstream {
         Upstream::Given => "a column of the root",
         Upstream::Loss => "what the root is made of",

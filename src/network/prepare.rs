@@ -150,12 +150,9 @@ pub(crate) struct Prepared {
     pub(crate) time: Preparation,
     /// How many modules were derived.
     pub(crate) derivations: usize,
-    /// True when all samples are computed at once.
-    pub(crate) is_together: bool,
 }
 
-/// Derives every distinct module once, and compiles it once for every set of sizes. Where one message or a root goes back
-/// for all samples, all `samples` are computed at once.
+/// Derives every distinct module once, and compiles it once for every set of sizes and so many samples.
 pub(crate) fn prepare(
     network: &Network,
     sizes: &Sizes,
@@ -165,9 +162,7 @@ pub(crate) fn prepare(
     let dag = Dag::new(network).with(options.blocks);
     let (live, crossings) = (dag.live(), dag.crossings());
     let last = network.nodes.len();
-    let is_together = options.batch.is_average() || options.message == Message::Root;
     let mut prepared = Prepared {
-        is_together,
         passes: Vec::new(),
         stages: Vec::new(),
         time: Preparation::default(),
@@ -175,7 +170,7 @@ pub(crate) fn prepare(
     };
     let mut workshop = Workshop {
         sizes,
-        samples: is_together.then_some(samples),
+        samples,
         options,
         derived: HashMap::new(),
         compiled: HashMap::new(),
@@ -296,7 +291,7 @@ fn is_parameter(live: &Live) -> bool {
 struct Workshop<'a> {
     sizes: &'a Sizes,
     /// The number of samples that are computed at once.
-    samples: Option<usize>,
+    samples: usize,
     options: &'a RunOptions,
     /// By content, with names for sizes.
     derived: HashMap<String, Derived>,
@@ -336,7 +331,7 @@ impl Workshop<'_> {
         prepared.time.derive += start.elapsed();
         let bounds = Bounds {
             sizes: &key.1,
-            samples: self.samples,
+            samples: Some(self.samples),
             limit: self.options.limit,
         };
         let start = Instant::now();

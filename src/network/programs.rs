@@ -286,3 +286,14 @@ fn gather<T: Element>(
 pub(super) fn dense<T: Element>(block: &OutputBlock<T>) -> Result<DMatrix<T>, ExecuteError> {
     block.to_dense(crate::kernel::MEMORY_LIMIT)
 }
+
+/// A result that a program was asked for, with all its entries.
+pub(super) fn whole<T: Element>(block: Option<&OutputBlock<T>>) -> Result<DMatrix<T>, RunError> {
+    let Some(block) = block else {
+        return Err(RunError::input(
+            "a pass has no output",
+            "report this as a defect",
+        ));
+    };
+    Ok(dense(block)?)
+}

@@ -71,15 +71,13 @@ impl<T: Element> Machine<'_, T> {
         data: &Data<T>,
         options: &RunOptions,
     ) -> Result<Items, RunError> {
-        let share = T::number(1.0 / self.divisor);
-        let loss = DMatrix::from_element(1, 1, T::number(self.loss / self.divisor));
+        let loss = DMatrix::from_element(1, 1, T::number(self.loss));
         let mut items = Items::new();
         items.insert("loss".into(), value_array(&loss, &Shape::scalar()).into());
         for parameter in &network.parameters {
             let name = &parameter.name;
             let shape = concrete_shape(&parameter.shape, &data.sizes)?;
-            if let Some(sum) = self.gradients.remove(name) {
-                let mean = sum * share;
+            if let Some(mean) = self.gradients.remove(name) {
                 let array = value_array(&mean, &parameter.shape);
                 items.insert(format!("grad.{name}"), array.into());
             }

@@ -92,11 +92,7 @@ fn run<T: Element>(
     let mut machine = Machine::new(network, &prepared, &data, options);
     match (options.message, options.batch) {
         (Message::Root, _) => machine.rooted(&data)?,
-        (Message::Hessian, Batch::Exact) => {
-            for sample in 0..data.samples {
-                machine.sample(sample, &data)?;
-            }
-        }
+        (Message::Hessian, Batch::Exact) => machine.exact(&data)?,
         (Message::Hessian, _) => machine.average(&data)?,
     }
     let items = machine.results(network, &data, options)?;

@@ -48,7 +48,7 @@ fn plans_count_and_name() {
     let text = "network net { input x: R[3]\n target y: R[2]\n h = linear[2](x)\n loss square_loss(h, y) }";
     let plan = hbp(&["plan", "-"], text.as_bytes()).out;
     assert!(plan.contains("2 nodes, 2 distinct modules"), "{plan}");
-    assert!(plan.contains("\noutput value: 2 × 1"), "{plan}");
+    assert!(plan.contains("\noutput value: 2 × 32"), "{plan}");
     let one = "network net { input x: R[3]\n target y: R[3]\n loss square_loss(x, y) }";
     let plan = hbp(&["plan", "-"], one.as_bytes());
     let part = "1 node, 1 distinct module,";

@@ -175,31 +175,6 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_global_rejects: 2000, ..ProptestConfig::default() })]
-    /// Positive curvature, Fisher matrices and Gauss-Newton with a convex loss have no negative eigenvalue.
-    #[test]
-    fn what_is_positive_by_name_is_positive(seed in any::<u64>(), nodes in 2usize..=7, samples in 1usize..=4) {
-        let chain = random_graph(&mut ChaCha8Rng::seed_from_u64(seed), nodes);
-        let file = file(&chain.text);
-        let items = chain.items(&file, samples, seed);
-        for curvature in [Curvature::PositiveAbs, Curvature::PositiveClip, Curvature::GaussNewton, Curvature::Fisher] {
-            for (batch, _) in Batch::ALL {
-                let options = RunOptions { curvature, batch, ..dense() };
-                let found = run_file(&file, &items, &options);
-                let found = found.map_err(|e| TestCaseError::fail(format!("{e}\n{}", chain.text)))?;
-                for name in found.keys().filter(|name| name.starts_with("hess.")) {
-                    let block = matrix(&array(&found, name));
-                    prop_assume!(block.iter().all(|entry| entry.is_finite()));
-                    let eigenvalues = block.symmetric_eigenvalues();
-                    let top = eigenvalues.amax();
-                    prop_assert!(eigenvalues.min() >= -1e-10 * top.max(1e-12), "{curvature} {batch} {name}\n{}", chain.text);
-                }
-            }
-        }
-    }
-}
-
 const LOSSES: [(&str, bool); 4] = [
     ("square_loss", false),
     ("softmax_cross_entropy", true),
@@ -207,7 +182,7 @@ const LOSSES: [(&str, bool); 4] = [
     ("poisson_nll", false),
 ];
 
-fn two_layers(loss: &str, distribution: bool) -> Chain {
+pub(super) fn two_layers(loss: &str, distribution: bool) -> Chain {
     Chain {
         text: format!(
             "network n {{ input x: R[2]\n target y: R[3]\n h = linear[2](x)\n a = sin(h)\n k = linear[3](a)\n loss {loss}(k, y) }}"
@@ -384,34 +359,4 @@ fn roots_reach_parameters_of_the_loss() {
     let found = run_file(&file, &items, &factors).unwrap();
     let expected = DMatrix::identity(3, 3) * 2.0;
     assert!((matrix(&array(&found, "hess.loss.s")) - expected).amax() < 1e-14);
-}
-
-/// With `ReLU` and a loss of constant curvature no second-order term is left: all modes are one.
-#[test]
-fn with_relu_all_curvatures_agree_and_all_are_positive() {
-    let chain = two_layers("square_loss", false);
-    let text = chain.text.replace("sin", "relu");
-    let file = file(&text);
-    let items = chain.items(&file, 4, 9);
-    for (batch, _) in Batch::ALL {
-        let of = |curvature| {
-            let options = RunOptions {
-                curvature,
-                batch,
-                ..dense()
-            };
-            matrix(&array(
-                &run_file(&file, &items, &options).unwrap(),
-                "hess.h.W",
-            ))
-        };
-        let exact = of(Curvature::Hessian);
-        assert!(exact.clone().symmetric_eigenvalues().min() > -1e-12);
-        for (curvature, _) in Curvature::ALL {
-            assert!(
-                (of(curvature) - &exact).amax() < 1e-12 * exact.amax(),
-                "{curvature}"
-            );
-        }
-    }
 }

@@ -11,7 +11,7 @@ use crate::expr::Name;
 use crate::hbp::{Curvature, tangent_name};
 use crate::network::RunError;
 use crate::network::compiled::OUTPUT;
-use crate::network::machine::dense;
+use crate::network::programs::whole;
 
 /// Adds to the sum under a name.
 pub(super) fn add_to<T: Element>(
@@ -82,7 +82,7 @@ impl<T: Element> Passes<'_, T> {
                 continue;
             }
             let tangent = run(&mut executors.tangent, node, &fixed[place])?;
-            let tangent = dense(tangent.get(OUTPUT))?;
+            let tangent = whole(tangent.get(OUTPUT))?;
             for (reader, own) in &node.readers {
                 fixed[*reader].insert(tangent_name(own), tangent.clone());
             }
@@ -122,7 +122,7 @@ impl<T: Element> Passes<'_, T> {
                 if matches!(block, OutputBlock::Zero { .. }) {
                     continue;
                 }
-                let value = dense(Some(&block))?;
+                let value = whole(Some(&block))?;
                 if let Some(full) = node.parameter(&name) {
                     read(full, value);
                 } else if let Some(source) = node.parent(&name) {

@@ -15,7 +15,7 @@ use crate::hbp::{Curvature, tangent_name};
 use crate::kernel::Program;
 use crate::network::batch::Data;
 use crate::network::compiled::OUTPUT;
-use crate::network::machine::dense;
+use crate::network::programs::whole;
 use crate::network::{RunError, RunOptions};
 
 /// One matrix a parameter.
@@ -110,7 +110,7 @@ impl<T: Element> Session<T> {
         let nodes = &self.prepared.nodes;
         for (place, node) in nodes.iter().enumerate() {
             let outputs = run(&mut executors[node.programs], node, &self.fixed[place])?;
-            let value = dense(outputs.get(OUTPUT))?;
+            let value = whole(outputs.get(OUTPUT))?;
             for (reader, own) in &node.readers {
                 self.fixed[*reader].insert(own.clone(), value.clone());
             }
@@ -134,7 +134,7 @@ impl<T: Element> Session<T> {
                 continue;
             }
             for (name, block) in run(executor, node, &self.fixed[place])?.0 {
-                let value = dense(Some(&block))?;
+                let value = whole(Some(&block))?;
                 if let Some(full) = node.parameter(&name) {
                     add_to(&mut self.gradient, full, value);
                 } else if let Some(source) = node.parent(&name) {
