@@ -16,8 +16,8 @@ use crate::expr::{Distribution, Name};
 
 /// A negative eigenvalue of this size, relative to the largest, is rounding.
 const NEGATIVE: f64 = 1e-10;
-/// An eigenvalue below this, relative to the largest, needs no column.
-const ZERO: f64 = 1e-15;
+/// An eigenvalue below this, relative to the largest, is rounding and needs no column.
+const ZERO: f64 = 1e-13;
 
 /// A root of the loss Hessian with respect to all that the loss reads.
 #[derive(Clone, Debug)]

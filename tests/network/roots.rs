@@ -302,6 +302,25 @@ fn what_roots_cannot_carry_is_refused() {
     }
 }
 
+/// Probabilities sum to 1, so that one class less is enough; squares need a column each.
+#[test]
+fn roots_have_as_few_columns_as_the_loss_allows() {
+    for (loss, columns) in [("softmax_cross_entropy", 2), ("square_loss", 3)] {
+        let chain = two_layers(loss, loss.starts_with("softmax"));
+        let file = file(&chain.text);
+        let options = RunOptions {
+            dense: false,
+            ..rooted(Curvature::GaussNewton, Batch::Exact)
+        };
+        let found = run_file(&file, &chain.items(&file, 5, 3), &options).unwrap();
+        assert_eq!(
+            array(&found, "hess.h.b.root").shape,
+            [2, 5 * columns],
+            "{loss}"
+        );
+    }
+}
+
 /// What does not fit as S is kept by the factors of its columns.
 #[test]
 fn wide_roots_are_written_by_their_factors() {
