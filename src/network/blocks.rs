@@ -238,6 +238,7 @@ fn write_factors<T: Element>(
                 .saturating_mul(left.ncols() as u64)
                 .saturating_mul(T::BYTES);
             if bytes <= options.root_bytes {
+                fits::<T>(rows, left.ncols() as u64, options.limit)?;
                 put(".root".into(), matrix_array(&khatri_rao(left, right)));
                 "root"
             } else {
@@ -255,6 +256,20 @@ fn write_factors<T: Element>(
     };
     items.insert(format!("{name}.structure"), Item::Text(structure.into()));
     Ok(())
+}
+
+/// Refuses a matrix that would not fit.
+fn fits<T: Element>(rows: u64, columns: u64, limit: u64) -> Result<(), RunError> {
+    let bytes = rows.saturating_mul(columns).saturating_mul(T::BYTES);
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(RunError::limit(
+        format!(
+            "the root of a block is a {rows} × {columns} matrix of {bytes} bytes, above the memory limit of {limit} bytes"
+        ),
+        "use fewer samples, a larger `--memory`, or `--batch average-hessian`, whose blocks keep their factors",
+    ))
 }
 
 #[cfg(test)]

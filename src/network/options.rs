@@ -111,7 +111,7 @@ impl Default for RunOptions {
             batch_size: 32,
             grouping: Grouping::default(),
             blocks: Blocks::default(),
-            root_bytes: 1 << 30,
+            root_bytes: 1 << 28,
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
         }
