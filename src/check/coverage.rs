@@ -188,7 +188,7 @@ fn note(names: &mut Vec<String>, given_up: &[GivenUp]) {
 /// The table in Markdown.
 pub fn coverage_text(rows: &[CoverageRow]) -> String {
     let mut text = String::from(
-        "How every built-in module works in every scheme, as `hbp coverage` prints it. *exact*: the blocks are the mean over the \
+        "How every module works in every scheme, as `hbp coverage` prints it. *exact*: the blocks are the mean over the \
          samples of what Eq. 4 says. ≈: with these equalities of `rules/08_approximation.rules` given up somewhere; what each scheme \
          is by definition. ✗: refused, for the reason below the table.\n\n",
     );

@@ -119,3 +119,12 @@ fn roots_are_derived_and_planned() {
         assert!(answer.err.contains(part), "{}", answer.err);
     }
 }
+
+#[test]
+fn a_table_of_nothing_is_refused() {
+    let table = hbp(&["coverage", "-"], AFFINE.as_bytes());
+    assert!(table.out.contains("| `affine` | exact |"), "{}", table.out);
+    let nothing = hbp(&["coverage", "-"], b"");
+    assert_eq!((nothing.code, nothing.out.as_str()), (2, ""));
+    assert!(nothing.err.contains("defines no module"), "{}", nothing.err);
+}

@@ -22,6 +22,12 @@ pub(super) fn run(arguments: &Coverage, output: &mut Output) -> Result<Exit, Fai
         let names = builtin_names().into_iter().map(Name::from);
         names.filter(|name| file.module(name).is_ok()).collect()
     };
+    if names.is_empty() {
+        return Err(Failure::bad_input(
+            format!("{} defines no module", file.source().name()),
+            "define one, or leave FILE out for the built-in modules",
+        ));
+    }
     let rewriter = source::rewriter(&arguments.book)?;
     let rows = coverage(&file, &names, &rewriter).map_err(|e| failed(&e, output))?;
     output.text(&coverage_text(&rows))?;
