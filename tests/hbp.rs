@@ -9,6 +9,8 @@
 
 #[path = "hbp/approximations.rs"]
 mod approximations;
+#[path = "hbp/batched.rs"]
+mod batched;
 #[path = "hbp/cases.rs"]
 mod cases;
 #[path = "hbp/random.rs"]

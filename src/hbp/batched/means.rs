@@ -177,6 +177,13 @@ impl Samples<'_> {
                         batch.node(Op::Hadamard, &[term, other])
                     });
                 }
+                // diag(u) ⊙ B = diag(u ⊙ b) with b the diagonal of B
+                (Op::Diag, [u]) => {
+                    let diagonal = self.node(Op::DiagVec, &[other])?;
+                    let product = self.node(Op::Hadamard, &[*u, diagonal])?;
+                    let whole = self.node(Op::Diag, &[product])?;
+                    return self.mean(whole);
+                }
                 // (s A) ⊙ B and (A ⊙ B) ⊙ C with constant A
                 (Op::Scale | Op::Hadamard, [x, y]) => {
                     for (p, q) in [(*x, *y), (*y, *x)] {
