@@ -10,9 +10,9 @@ use crate::expr::Name;
 use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
 
 use super::algebra::{Algebra, MatrixRef, Nalgebra, clip};
-use super::arena::Arena;
+use super::arena::{Arena, Rest};
 use super::element::Element;
-use super::loops::{self, Registers};
+use super::loops::{self, Read, Registers};
 use super::outputs::{OutputBlock, Outputs};
 use super::reduce;
 
@@ -133,10 +133,31 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             }
             given.push((input.value, array.as_slice()));
         }
-        for step in &program.steps {
-            self.step(step, &given)?;
-        }
-        Ok(())
+        self.steps(&given)
+    }
+
+    /// Runs a program whose inputs are in the arena.
+    ///
+    /// # Errors
+    /// When a matrix to invert is singular.
+    pub fn run_resident(&mut self) -> Result<(), ExecuteError> {
+        self.steps(&[])
+    }
+
+    /// The entries of an input that is in the arena.
+    pub fn input_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        let program = self.program;
+        let input = program.inputs.iter().find(|input| &*input.name == name)?;
+        program.buffer_of[input.value.index()]?;
+        Some(self.arena.get_mut(program, input.value))
+    }
+
+    fn steps(&mut self, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
+        let program = self.program;
+        program
+            .steps
+            .iter()
+            .try_for_each(|step| self.step(step, given))
     }
 
     fn step(&mut self, step: &Step, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
@@ -146,35 +167,27 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             arena,
             registers,
         } = self;
-        let mut taken: SmallVec<[Vec<T>; 4]> = step
-            .outputs
-            .iter()
-            .map(|v| arena.take(program, *v))
-            .collect();
+        let (mut outputs, rest) = arena.carve(program, &step.outputs);
         let memory = Memory {
             program,
-            arena,
+            rest,
             given,
         };
-        let result = match &step.kernel {
-            Kernel::Loop(body) => {
-                let reads: SmallVec<[&[T]; 8]> = body
-                    .reads
-                    .iter()
-                    .map(|(value, _)| memory.get(*value))
-                    .collect();
-                loops::run(body, &reads, &mut taken, registers);
-                Ok(())
-            }
-            kernel => {
-                let size = program.values[step.outputs[0].index()].len();
-                memory.compute(kernel, &mut taken[0][..size], algebra, step)
-            }
-        };
-        for (value, data) in step.outputs.iter().zip(taken) {
-            arena.put(program, *value, data);
+        if let Kernel::Loop(body) = &step.kernel {
+            let reads = body.reads.iter();
+            let reads: SmallVec<[Read<'_, T>; 16]> = reads
+                .map(|(value, _)| {
+                    let shares = |written: &ValueId| memory.shares(*written, *value);
+                    match step.outputs.iter().position(shares) {
+                        Some(output) => Read::Output(output),
+                        None => Read::Array(memory.get(*value)),
+                    }
+                })
+                .collect();
+            loops::run(body, &reads, &mut outputs, registers);
+            return Ok(());
         }
-        result
+        memory.compute(&step.kernel, outputs[0], algebra, step)
     }
 
     /// The results of the last run, copied.
@@ -193,7 +206,8 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
         self.arena.get(self.program, value)
     }
 
-    fn block(&self, block: &Block) -> OutputBlock<T> {
+    /// A block of the last run, copied.
+    pub fn block(&self, block: &Block) -> OutputBlock<T> {
         match block {
             Block::Zero { rows, cols } => OutputBlock::Zero {
                 rows: *rows,
@@ -213,8 +227,14 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
                 left: Box::new(self.block(left)),
                 right: Box::new(self.block(right)),
             },
-            Block::Root { value, rows, cols } => {
-                OutputBlock::Root(DMatrix::from_column_slice(*rows, *cols, self.value(*value)))
+            Block::Root {
+                value,
+                rows,
+                cols,
+                scale,
+            } => {
+                let root = DMatrix::from_column_slice(*rows, *cols, self.value(*value));
+                OutputBlock::Root(root * T::number(scale.0.sqrt()))
             }
             Block::Sum(terms) => {
                 OutputBlock::Sum(terms.iter().map(|term| self.block(term)).collect())
@@ -223,10 +243,16 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
     }
 }
 
+fn scaled<T: Element>(out: &mut [T], scale: crate::kernel::Number) {
+    if scale.0 != 1.0 {
+        out.iter_mut().for_each(|x| *x *= T::number(scale.0));
+    }
+}
+
 /// What a step can read: the inputs in place, and the arena without the step's own buffers.
 struct Memory<'a, T> {
     program: &'a Program,
-    arena: &'a Arena<T>,
+    rest: Rest<'a, T>,
     given: &'a [(ValueId, &'a [T])],
 }
 
@@ -234,8 +260,15 @@ impl<'a, T: Element> Memory<'a, T> {
     fn get(&self, value: ValueId) -> &'a [T] {
         match self.given.iter().find(|(known, _)| *known == value) {
             Some((_, data)) => data,
-            None => self.arena.get(self.program, value),
+            None => self.rest.get(self.program, value),
         }
+    }
+
+    /// True when a value is written where another lies.
+    fn shares(&self, written: ValueId, read: ValueId) -> bool {
+        let buffers = &self.program.buffer_of;
+        let buffer = buffers[read.index()];
+        buffer.is_some() && buffers[written.index()] == buffer
     }
 
     fn matrix(&self, view: &View) -> MatrixRef<'a, T> {
@@ -265,15 +298,19 @@ impl<'a, T: Element> Memory<'a, T> {
                 left,
                 right,
                 symmetric: false,
+                scale,
             } => {
                 algebra.product(out, self.matrix(left), self.matrix(right));
+                scaled(out, *scale);
             }
             Kernel::Product {
                 left,
                 right,
                 symmetric: true,
+                scale,
             } => {
                 algebra.symmetric_product(out, self.matrix(left), self.matrix(right));
+                scaled(out, *scale);
             }
             Kernel::BlockProduct {
                 left,
@@ -291,6 +328,12 @@ impl<'a, T: Element> Memory<'a, T> {
             }
             Kernel::Reduce { reduction, of } => {
                 out[0] = reduce::reduce(*reduction, self.get(of.value));
+            }
+            Kernel::ReduceColumns { reduction, of } => {
+                let columns = self.get(of.value).chunks_exact(of.rows);
+                for (out, column) in out.iter_mut().zip(columns) {
+                    *out = reduce::reduce(*reduction, column);
+                }
             }
             Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
             Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),

@@ -8,6 +8,15 @@ use super::element::{Element, power, unary};
 /// Entries handled at once.
 pub(crate) const LANES: usize = 256;
 
+/// What a loop reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Read<'a, T> {
+    /// An array.
+    Array(&'a [T]),
+    /// What an output's array holds before it is written, entry for entry.
+    Output(usize),
+}
+
 /// One chunk of values for each read, constant and line of a loop.
 #[derive(Debug, Default)]
 pub(crate) struct Registers<T> {
@@ -31,8 +40,8 @@ pub(crate) fn register_count(body: &Loop) -> usize {
 /// Runs a loop. `reads` holds the array of each of its reads, `outputs` the array of each stored line.
 pub(crate) fn run<T: Element>(
     body: &Loop,
-    reads: &[&[T]],
-    outputs: &mut [Vec<T>],
+    reads: &[Read<'_, T>],
+    outputs: &mut [&mut [T]],
     registers: &mut Registers<T>,
 ) {
     registers.reserve(register_count(body));
@@ -51,7 +60,12 @@ pub(crate) fn run<T: Element>(
             let count = LANES.min(rows - start);
             for (k, (_, access)) in body.reads.iter().enumerate() {
                 let lane = &mut registers.lanes[k * LANES..k * LANES + count];
-                gather(lane, reads[k], access, start, j, flat);
+                match reads[k] {
+                    Read::Array(data) => gather(lane, data, access, start, j, flat),
+                    Read::Output(output) => {
+                        gather(lane, outputs[output], access, start, j, flat);
+                    }
+                }
             }
             interpret(body, count, registers);
             for (stored, output) in body.stored.iter().zip(outputs.iter_mut()) {

@@ -208,6 +208,9 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
             square(op, &s[0]).map(|()| Shape::scalar())
         }
         Op::Sum | Op::Mean | Op::LogSumExp | Op::Norm2 => Ok(Shape::scalar()),
+        Op::ColumnLogSumExp | Op::ColumnNorm2 => {
+            Ok(Shape::matrix(Dimension::one(), s[0].cols.clone()))
+        }
         Op::Softmax | Op::Expectation => Ok(s[0].clone()),
         Op::Congruence => {
             if s[0].rows == s[1].rows && s[1].is_square() {

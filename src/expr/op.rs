@@ -71,6 +71,10 @@ pub enum Op {
     LogSumExp,
     /// The Euclidean (Frobenius) norm.
     Norm2,
+    /// log Σ exp of each column, a row.
+    ColumnLogSumExp,
+    /// The Euclidean norm of each column, a row.
+    ColumnNorm2,
     /// The softmax of each column.
     Softmax,
     /// |·| of the eigenvalues of a symmetric matrix.
@@ -145,6 +149,8 @@ pub const TABLE: &[(Op, &str, Option<usize>)] = &[
     (Op::Mean, "mean", Some(1)),
     (Op::LogSumExp, "logsumexp", Some(1)),
     (Op::Norm2, "norm2", Some(1)),
+    (Op::ColumnLogSumExp, "column-logsumexp", Some(1)),
+    (Op::ColumnNorm2, "column-norm2", Some(1)),
     (Op::Softmax, "softmax", Some(1)),
     (Op::EigAbs, "eigabs", Some(1)),
     (Op::EigClip, "eigclip", Some(1)),

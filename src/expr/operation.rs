@@ -44,6 +44,8 @@ pub(super) fn operate<S: Scalar>(
         )),
         (Op::LogSumExp, [a]) => Ok(Matrix::scalar(log_sum_exp(a.values()))),
         (Op::Norm2, [a]) => Ok(Matrix::scalar(norm(a.values()))),
+        (Op::ColumnLogSumExp, [a]) => Ok(of_columns(a, log_sum_exp)),
+        (Op::ColumnNorm2, [a]) => Ok(of_columns(a, norm)),
         (Op::Softmax, [a]) => Ok(softmax(a)),
         (Op::EigAbs, [a]) => map_eigenvalues(a, "eigabs", f64::abs),
         (Op::EigClip, [a]) => map_eigenvalues(a, "eigclip", |lambda| lambda.max(0.0)),
@@ -65,6 +67,13 @@ fn shifted_exponentials<S: Scalar>(values: &[S]) -> (Vec<S>, f64) {
         v.compose(&exp_taylor(v.value(), v.order()))
     });
     (exponentials.collect(), shift)
+}
+
+/// A row with a number for every column.
+fn of_columns<S: Scalar>(a: &Matrix<S>, of: fn(&[S]) -> S) -> Matrix<S> {
+    let rows = a.rows().max(1);
+    let numbers: Vec<S> = a.values().chunks(rows).map(of).collect();
+    Matrix::from_fn(1, a.cols(), |_, j| numbers[j].clone())
 }
 
 /// log Σ exp a

@@ -1,7 +1,7 @@
 //! Instructions with hash-consing. Why: equal work is done once, and an order of multiplication may be tried by
 //! building it, since what is not used in the end is dropped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use smallvec::SmallVec;
 
@@ -150,6 +150,9 @@ impl Builder {
     }
 
     pub(crate) fn scalar_map(&mut self, op: ScalarOp, scalars: &[Scalar]) -> Scalar {
+        if let Some(number) = constant(op, scalars) {
+            return Scalar::number(number);
+        }
         let operands: SmallVec<[Operand; 2]> =
             scalars.iter().map(|s| self.scalar_operand(*s)).collect();
         Scalar {
@@ -208,6 +211,18 @@ impl Builder {
         total
     }
 
+    /// What `roots` need, operands first.
+    pub(crate) fn live(&self, roots: &[ValueId]) -> BTreeSet<ValueId> {
+        let mut seen = BTreeSet::new();
+        let mut stack = roots.to_vec();
+        while let Some(id) = stack.pop() {
+            if seen.insert(id) {
+                stack.extend(self.instructions[id.index()].reads());
+            }
+        }
+        seen
+    }
+
     /// Settles that `roots` will be computed.
     pub(crate) fn commit(&mut self, roots: &[ValueId]) {
         let mut reached = Vec::new();
@@ -226,6 +241,25 @@ impl Builder {
                 stack.extend(self.instructions[id.index()].reads());
             }
         }
+    }
+}
+
+/// The result where every operand is a constant and the operation arithmetic.
+fn constant(op: ScalarOp, scalars: &[Scalar]) -> Option<f64> {
+    if scalars.iter().any(|scalar| scalar.value.is_some()) {
+        return None;
+    }
+    let numbers: SmallVec<[f64; 2]> = scalars.iter().map(|scalar| scalar.number.0).collect();
+    match (op, numbers.as_slice()) {
+        (ScalarOp::Add, [a, b]) => Some(a + b),
+        (ScalarOp::Subtract, [a, b]) => Some(a - b),
+        (ScalarOp::Multiply, [a, b]) => Some(a * b),
+        (ScalarOp::Negate, [a]) => Some(-a),
+        (ScalarOp::Reciprocal, [a]) => Some(1.0 / a),
+        (ScalarOp::Square, [a]) => Some(a * a),
+        (ScalarOp::Abs, [a]) => Some(a.abs()),
+        (ScalarOp::Sqrt, [a]) => Some(a.sqrt()),
+        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@ impl Kernel {
                 left,
                 right,
                 symmetric,
+                ..
             } => {
                 if *symmetric {
                     // The lower half with the diagonal, mirrored.
@@ -28,7 +29,7 @@ impl Kernel {
                 product(&[2, left.rows, left.cols, right.cols])
             }
             Self::ProductDiagonal { left, .. } => product(&[2, left.rows, left.cols]),
-            Self::Reduce { reduction, of } => {
+            Self::Reduce { reduction, of } | Self::ReduceColumns { reduction, of } => {
                 use super::ir::Reduction::{LogSumExp, Norm2, Product, Sum};
                 let each = match reduction {
                     Sum | Product => 1,

@@ -41,21 +41,10 @@ pub(crate) fn fuse(builder: &Builder, inputs: &[Input], outputs: &[(String, Bloc
         clusters: Vec::new(),
         of: BTreeMap::new(),
     };
-    for id in live(builder, &roots) {
+    for id in builder.live(&roots) {
         fusion.place(id);
     }
     fusion.finish(inputs, outputs, &roots)
-}
-
-fn live(builder: &Builder, roots: &[ValueId]) -> BTreeSet<ValueId> {
-    let mut seen = BTreeSet::new();
-    let mut stack = roots.to_vec();
-    while let Some(id) = stack.pop() {
-        if seen.insert(id) {
-            stack.extend(builder.instructions[id.index()].reads());
-        }
-    }
-    seen
 }
 
 impl Fusion<'_> {

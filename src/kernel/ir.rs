@@ -4,7 +4,7 @@
 
 use crate::expr::Name;
 
-use super::scalar::Loop;
+use super::scalar::{Loop, Number};
 
 /// A stored array of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,6 +122,18 @@ pub enum Reduction {
     Norm2,
 }
 
+impl Reduction {
+    /// A word for plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Product => "product",
+            Self::LogSumExp => "logsumexp",
+            Self::Norm2 => "norm2",
+        }
+    }
+}
+
 /// A function of a symmetric matrix's eigenvalues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spectrum {
@@ -136,7 +148,7 @@ pub enum Spectrum {
 pub enum Kernel {
     /// A fused elementwise loop, possibly with several results.
     Loop(Loop),
-    /// `left * right`. With `symmetric`, the result is known to be symmetric (a Gram product, the second half of
+    /// `scale * left * right`. With `symmetric`, the result is known to be symmetric (a Gram product, the second half of
     /// a congruence J'(HJ)): its lower half is computed and mirrored.
     Product {
         /// The left factor.
@@ -145,6 +157,8 @@ pub enum Kernel {
         right: View,
         /// The result equals its transpose.
         symmetric: bool,
+        /// The factor in front.
+        scale: Number,
     },
     /// `[L₁ R, L₂ R, …]` for `left = [L₁, L₂, …]`: one half of a product with a Kronecker product.
     BlockProduct {
@@ -167,6 +181,13 @@ pub enum Kernel {
         /// How.
         reduction: Reduction,
         /// The matrix.
+        of: View,
+    },
+    /// The entries of each column to one number, a row.
+    ReduceColumns {
+        /// How.
+        reduction: Reduction,
+        /// The matrix, contiguous.
         of: View,
     },
     /// The sum of each row, a column.
@@ -230,6 +251,7 @@ impl Kernel {
                 right,
             } => vec![left.value, right.value],
             Self::Reduce { of, .. }
+            | Self::ReduceColumns { of, .. }
             | Self::RowSums { of }
             | Self::Softmax { of }
             | Self::Inverse { of }
@@ -299,7 +321,7 @@ pub enum Block {
         /// The inner factor.
         right: Box<Block>,
     },
-    /// `S S'` with a stored S of `rows × cols`.
+    /// `scale * S S'` with a stored S of `rows × cols`.
     Root {
         /// S.
         value: ValueId,
@@ -307,6 +329,8 @@ pub enum Block {
         rows: usize,
         /// Columns of S.
         cols: usize,
+        /// The factor in front, above 0.
+        scale: Number,
     },
     /// A sum of blocks of one shape.
     Sum(Vec<Block>),

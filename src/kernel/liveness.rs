@@ -1,6 +1,6 @@
 //! Liveness and buffers. Why: two Jacobian factors are rarely alive at once, so one buffer serves both.
 
-use super::ir::{Step, Value, ValueId};
+use super::ir::{Kernel, Step, Value, ValueId};
 
 /// Which buffer holds each value, and how many entries each buffer has.
 pub(crate) struct Buffers {
@@ -10,40 +10,97 @@ pub(crate) struct Buffers {
     pub(crate) sizes: Vec<usize>,
 }
 
-/// Assigns buffers. A value's buffer is free again after its last reader; outputs keep theirs. The smallest free
-/// buffer that is large enough is taken, or the largest one grown, or a new one made.
-pub(crate) fn assign(values: &[Value], steps: &[Step], outputs: &[ValueId]) -> Buffers {
-    let mut last_use: Vec<usize> = vec![0; values.len()];
-    for (at, step) in steps.iter().enumerate() {
-        for value in step.kernel.reads().iter().chain(&step.outputs) {
-            last_use[value.index()] = at;
+/// A program's values and who needs them.
+pub(crate) struct Lives<'a> {
+    pub(crate) values: &'a [Value],
+    pub(crate) steps: &'a [Step],
+    pub(crate) outputs: &'a [ValueId],
+    /// The inputs that lie in buffers of their own.
+    pub(crate) residents: &'a [ValueId],
+    /// Outputs that are wanted in the place of an input.
+    pub(crate) replaced: &'a [(ValueId, ValueId)],
+}
+
+impl Lives<'_> {
+    /// Assigns buffers. A value's buffer is free again after its last reader; outputs keep theirs. A loop writes over what it is
+    /// the last to read. Otherwise the smallest free buffer that is large enough is taken, or the largest one grown, or a new one made.
+    pub(crate) fn assign(&self) -> Buffers {
+        let last_use = self.last_use();
+        let mut buffers = Buffers {
+            of: vec![None; self.values.len()],
+            sizes: Vec::new(),
+        };
+        for input in self.residents {
+            buffers.of[input.index()] = Some(buffers.sizes.len());
+            buffers.sizes.push(self.values[input.index()].len());
         }
-    }
-    for value in outputs {
-        last_use[value.index()] = usize::MAX;
-    }
-    let mut buffers = Buffers {
-        of: vec![None; values.len()],
-        sizes: Vec::new(),
-    };
-    let mut free: Vec<usize> = Vec::new();
-    for (at, step) in steps.iter().enumerate() {
-        for output in &step.outputs {
-            let size = values[output.index()].len();
-            let buffer = take(&mut free, &mut buffers.sizes, size);
-            buffers.of[output.index()] = Some(buffer);
+        let mut free: Vec<usize> = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            let mut over: Vec<ValueId> = step.kernel.reads();
+            over.extend(&step.outputs);
+            over.sort();
+            over.dedup();
+            over.retain(|value| last_use[value.index()] == at && !self.residents.contains(value));
+            for output in &step.outputs {
+                let place = over
+                    .iter()
+                    .position(|read| self.may_replace(step, *output, *read));
+                let buffer = match (self.resident(step, *output, at, &last_use), place) {
+                    (Some(input), _) => buffers.of[input.index()],
+                    (None, Some(place)) => buffers.of[over.remove(place).index()],
+                    (None, None) => None,
+                };
+                let size = self.values[output.index()].len();
+                let buffer = buffer.unwrap_or_else(|| take(&mut free, &mut buffers.sizes, size));
+                buffers.of[output.index()] = Some(buffer);
+            }
+            free.extend(over.iter().filter_map(|value| buffers.of[value.index()]));
         }
-        let mut over: Vec<ValueId> = step.kernel.reads();
-        over.extend(&step.outputs);
-        over.sort();
-        over.dedup();
-        for value in over {
-            if last_use[value.index()] == at {
-                free.extend(buffers.of[value.index()]);
+        buffers
+    }
+
+    /// The last step that reads or writes each value; none for outputs.
+    fn last_use(&self) -> Vec<usize> {
+        let mut last_use: Vec<usize> = vec![0; self.values.len()];
+        for (at, step) in self.steps.iter().enumerate() {
+            for value in step.kernel.reads().iter().chain(&step.outputs) {
+                last_use[value.index()] = at;
             }
         }
+        for value in self.outputs {
+            last_use[value.index()] = usize::MAX;
+        }
+        last_use
     }
-    buffers
+
+    /// The input that an output is wanted in the place of, where that is possible.
+    fn resident(
+        &self,
+        step: &Step,
+        output: ValueId,
+        at: usize,
+        last_use: &[usize],
+    ) -> Option<ValueId> {
+        let (_, input) = self.replaced.iter().find(|(known, _)| *known == output)?;
+        let is_last = last_use[input.index()] == at;
+        (is_last && self.may_replace(step, output, *input)).then_some(*input)
+    }
+
+    /// True for a loop that reads a value entry by entry, in the order in which it writes.
+    fn may_replace(&self, step: &Step, output: ValueId, read: ValueId) -> bool {
+        let Kernel::Loop(body) = &step.kernel else {
+            return false;
+        };
+        let (written, read_value) = (&self.values[output.index()], &self.values[read.index()]);
+        let mut own = body
+            .reads
+            .iter()
+            .filter(|(value, _)| *value == read)
+            .peekable();
+        written.len() == read_value.len()
+            && own.peek().is_some()
+            && own.all(|(_, access)| access.is_identity(body.rows, body.cols))
+    }
 }
 
 fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, size: usize) -> usize {

@@ -31,6 +31,11 @@ impl Scalar {
         self == Self::ONE
     }
 
+    /// True for a constant above 0.
+    pub(crate) fn is_positive(self) -> bool {
+        self.value.is_none() && self.number.0 > 0.0 && self.number.0.is_finite()
+    }
+
     pub(crate) fn is_zero(self) -> bool {
         self.value.is_none() && self.number.0 == 0.0
     }

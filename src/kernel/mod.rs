@@ -6,6 +6,7 @@
 //! (`lower/`, `matrix`, `builder`), `fuse` joins elementwise work into loops and drops what is unused, `liveness`
 //! assigns buffers, `plan` holds and prints the result. This floor knows no linear-algebra library.
 
+mod absorb;
 mod builder;
 mod cost;
 mod error;
@@ -21,7 +22,7 @@ mod scalar;
 
 use std::collections::BTreeSet;
 
-use crate::expr::{Graph, Id, Sizes};
+use crate::expr::{Graph, Id, Name, Sizes};
 
 pub use error::CompileError;
 pub use ir::{
@@ -82,19 +83,41 @@ pub fn compile_within(
     sizes: &Sizes,
     limit: u64,
 ) -> Result<Program, CompileError> {
+    compile_resident(graph, outputs, sizes, limit, None)
+}
+
+/// As [`compile_within`], with the inputs in the arena where `updates` are given: an output named there takes the place of the
+/// input beside it where nothing reads the input any more.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_resident(
+    graph: &Graph,
+    outputs: &[(String, Id)],
+    sizes: &Sizes,
+    limit: u64,
+    updates: Option<&[(String, Name)]>,
+) -> Result<Program, CompileError> {
+    let order = Order {
+        graph,
+        outputs,
+        sizes,
+        limit,
+        updates,
+    };
     let mut flipped = BTreeSet::new();
     let Attempt {
         program: mut best,
         shared,
         mut effort,
-    } = attempt(graph, outputs, sizes, limit, &flipped)?;
+    } = attempt(order, &flipped)?;
     for id in shared.into_iter().take(TRIALS) {
         if effort > EFFORT {
             break;
         }
         let mut trial = flipped.clone();
         trial.insert(id);
-        let other = attempt(graph, outputs, sizes, limit, &trial)?;
+        let other = attempt(order, &trial)?;
         effort += other.effort;
         if rank(&other.program) < rank(&best) {
             (best, flipped) = (other.program, trial);
@@ -111,6 +134,16 @@ fn rank(program: &Result<Program, CompileError>) -> (bool, u64, u64) {
     }
 }
 
+/// What is compiled.
+#[derive(Clone, Copy)]
+struct Order<'a> {
+    graph: &'a Graph,
+    outputs: &'a [(String, Id)],
+    sizes: &'a Sizes,
+    limit: u64,
+    updates: Option<&'a [(String, Name)]>,
+}
+
 /// One compilation.
 struct Attempt {
     /// The program, or why it does not fit.
@@ -122,21 +155,43 @@ struct Attempt {
 }
 
 /// Compiles with the shared products in `flipped` treated the other way.
-fn attempt(
-    graph: &Graph,
-    outputs: &[(String, Id)],
-    sizes: &Sizes,
-    limit: u64,
-    flipped: &BTreeSet<Id>,
-) -> Result<Attempt, CompileError> {
-    let lowered = lower::lower(graph, outputs, sizes, flipped)?;
+fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError> {
+    let Order {
+        graph,
+        outputs,
+        sizes,
+        limit,
+        updates,
+    } = order;
+    let keeps = updates.is_some();
+    let mut lowered = lower::lower(graph, outputs, sizes, flipped, keeps)?;
+    absorb::absorb(&mut lowered.builder, &lowered.outputs);
     let fused = fuse::fuse(&lowered.builder, &lowered.inputs, &lowered.outputs);
     let needed: Vec<ValueId> = fused
         .outputs
         .iter()
         .flat_map(|(_, block)| block.values())
         .collect();
-    let buffers = liveness::assign(&fused.values, &fused.steps, &needed);
+    let residents: Vec<ValueId> = match updates {
+        Some(_) => fused.inputs.iter().map(|input| input.value).collect(),
+        None => Vec::new(),
+    };
+    let replaced = updates.unwrap_or_default().iter();
+    let replaced: Vec<(ValueId, ValueId)> = replaced
+        .filter_map(|(output, input)| {
+            let (_, block) = fused.outputs.iter().find(|(name, _)| name == output)?;
+            let input = fused.inputs.iter().find(|known| known.name == *input)?;
+            Some((*block.values().first()?, input.value))
+        })
+        .collect();
+    let buffers = liveness::Lives {
+        values: &fused.values,
+        steps: &fused.steps,
+        outputs: &needed,
+        residents: &residents,
+        replaced: &replaced,
+    }
+    .assign();
     let program = Program {
         inputs: fused.inputs,
         values: fused.values,

@@ -4,10 +4,8 @@
 use std::fmt;
 
 use super::format::{count, dimensions};
-use super::ir::{
-    Block, Input, Kernel, Reduction, Representation, Spectrum, Step, Value, ValueId, View,
-};
-use super::scalar::{Argument, Loop};
+use super::ir::{Block, Input, Kernel, Representation, Spectrum, Step, Value, ValueId, View};
+use super::scalar::{Argument, Loop, Number};
 
 /// Bytes of an entry in limits and printed plans: double precision.
 pub(crate) const ENTRY_BYTES: u64 = 8;
@@ -111,9 +109,11 @@ impl Program {
                 left,
                 right,
                 symmetric,
+                scale,
             } => {
                 let half = if *symmetric { " (half)" } else { "" };
-                format!("{} * {}{half}", v(left), v(right))
+                let front = front(*scale);
+                format!("{front}{} * {}{half}", v(left), v(right))
             }
             Kernel::BlockProduct {
                 left,
@@ -123,14 +123,9 @@ impl Program {
             Kernel::ProductDiagonal { left, right } => {
                 format!("diagvec({} * {})", v(left), v(right))
             }
-            Kernel::Reduce { reduction, of } => {
-                let name = match reduction {
-                    Reduction::Sum => "sum",
-                    Reduction::Product => "product",
-                    Reduction::LogSumExp => "logsumexp",
-                    Reduction::Norm2 => "norm2",
-                };
-                format!("{name}({})", v(of))
+            Kernel::Reduce { reduction, of } => format!("{}({})", reduction.name(), v(of)),
+            Kernel::ReduceColumns { reduction, of } => {
+                format!("{} of the columns of {}", reduction.name(), v(of))
             }
             Kernel::RowSums { of } => format!("row sums of {}", v(of)),
             Kernel::Softmax { of } => format!("softmax({})", v(of)),
@@ -249,6 +244,15 @@ impl fmt::Display for Program {
     }
 }
 
+/// A factor in front of a product; none is 1.
+fn front(scale: Number) -> String {
+    if scale == Number(1.0) {
+        String::new()
+    } else {
+        format!("{} ", scale.0)
+    }
+}
+
 fn plural(number: usize) -> &'static str {
     if number == 1 { "" } else { "s" }
 }
@@ -267,7 +271,9 @@ impl Program {
                     self.describe_block(right)
                 )
             }
-            Block::Root { value, .. } => format!("{0} * {0}'", self.name(*value)),
+            Block::Root { value, scale, .. } => {
+                format!("{}{1} * {1}'", front(*scale), self.name(*value))
+            }
             Block::Sum(terms) => {
                 let terms: Vec<String> =
                     terms.iter().map(|term| self.describe_block(term)).collect();

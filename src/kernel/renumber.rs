@@ -19,6 +19,7 @@ impl Kernel {
                 change(right);
             }
             Self::Reduce { of, .. }
+            | Self::ReduceColumns { of, .. }
             | Self::RowSums { of }
             | Self::Softmax { of }
             | Self::Inverse { of }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::RunError;
 use super::pass::{Derived, Upstream};
 use super::programs::{Bounds, Programs, Wanted};
-use crate::expr::Module;
 use crate::hbp::Over;
 use crate::kernel::{Program, compile_within};
 
@@ -43,28 +42,20 @@ pub struct Preparation {
 }
 
 /// Compiles the passes of a module in a network.
-pub(crate) fn compiled(
-    derived: &Derived,
-    module: &Module,
-    upstream: Upstream,
-    bounds: Bounds,
-) -> Result<Pass, RunError> {
-    let (z, _) = &module.output;
-    let mut varying = module.inputs.clone();
-    varying.push(format!("grad({z})").into());
+pub(crate) fn compiled(derived: &Derived, bounds: Bounds) -> Result<Pass, RunError> {
     let compile = |wanted: &[Wanted], bounds: Bounds| {
-        Programs::compile(&derived.graph, wanted, &varying, bounds)
+        Programs::compile(&derived.graph, wanted, &derived.varying, bounds)
     };
     let output = |over| Wanted::new(OUTPUT, derived.output, over);
     let mut backward = derived.backward.clone();
-    if upstream == Upstream::Loss {
+    if derived.upstream == Upstream::Loss {
         backward.insert(0, output(Over::Mean));
     }
     let alone = Bounds {
         samples: None,
         ..bounds
     };
-    let of_root = match upstream {
+    let of_root = match derived.upstream {
         Upstream::Given => bounds,
         Upstream::Loss => alone,
     };

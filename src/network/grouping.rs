@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use super::RunError;
 use super::binding::list;
+use super::draft::map;
 use super::generic::generic;
 use super::graph::{Dag, nodes};
-use super::prepare::map;
 use crate::expr::{Id, Module, Name, Op, Role};
 use crate::hbp::{DeriveError, jacobian_of};
 use crate::language::{Network, NetworkNode};

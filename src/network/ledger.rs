@@ -1,11 +1,12 @@
 //! What a prepared run keeps, counted. Why apart from what is said of it: the numbers follow the passes, line by line, and
 //! change with them.
 
+use super::draft::Stage;
 use super::estimate::Estimate;
 use super::graph::Live;
 use super::memory::entries;
 use super::module::concrete_shape;
-use super::prepare::{Prepared, Stage};
+use super::prepare::Prepared;
 use super::programs::Programs;
 use super::{Blocks, Message, Precision, RunError, RunOptions, Sampling};
 use crate::backend::Element;

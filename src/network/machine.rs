@@ -7,9 +7,10 @@ use nalgebra::DMatrix;
 
 use super::average::Mean;
 use super::batch::Data;
+use super::draft::Stage;
 use super::frontier::{self, Frontier, Pairs, Step, treated};
 use super::graph::{Dag, Live, nodes};
-use super::prepare::{Prepared, Stage};
+use super::prepare::Prepared;
 use super::programs::{Runner, dense};
 use super::{Blocks, RunError, RunOptions, Sampling};
 use crate::backend::{Element, ExecuteError, Executor, Inputs, OutputBlock};

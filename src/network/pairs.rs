@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::RunError;
 use super::compose::{Naming, merged};
+use super::draft::map;
 use super::generic::{generic, generic_like};
 use super::graph::Dag;
 use super::grouping::Wiring;
-use super::prepare::map;
 use crate::expr::{Module, Name, Sizes};
 use crate::language::Network;
 

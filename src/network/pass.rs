@@ -17,6 +17,10 @@ use crate::rewrite::{Report, RewriteError, Rewriter, Style};
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
     pub(crate) graph: Graph,
+    /// The variables that differ from sample to sample.
+    pub(crate) varying: Vec<Name>,
+    /// What arrives at the output.
+    pub(crate) upstream: Upstream,
     /// The output's value.
     pub(crate) output: Id,
     /// `grad.v` for every variable asked for, and what is averaged.
@@ -172,8 +176,13 @@ pub(crate) fn derived(
         let names = combined.into_iter().map(|(name, _)| name);
         combine.extend(names.zip(means.roots));
     }
+    let (z, _) = &module.output;
+    let mut varying = module.inputs.clone();
+    varying.push(format!("grad({z})").into());
     let mut derived = Derived {
         graph,
+        varying,
+        upstream: mode.upstream,
         output,
         backward: results,
         each,

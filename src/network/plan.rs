@@ -52,7 +52,7 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
     for (place, pass) in prepared.passes.iter().enumerate() {
         section(&mut text, &prepared, place, pass);
     }
-    let sum = |of: &dyn Fn(&super::prepare::Stage, &Pass) -> u64| {
+    let sum = |of: &dyn Fn(&super::draft::Stage, &Pass) -> u64| {
         let stages = prepared.stages.iter();
         stages.fold(0u64, |sum, stage| {
             sum.saturating_add(of(stage, &prepared.passes[stage.pass]))
@@ -153,7 +153,7 @@ fn alone(prepared: &Prepared) -> Vec<String> {
 }
 
 fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
-    let users: Vec<&super::prepare::Stage> = prepared
+    let users: Vec<&super::draft::Stage> = prepared
         .stages
         .iter()
         .filter(|stage| stage.pass == place)

@@ -283,9 +283,13 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         // What does not depend on the sample reads better outside.
         Op::Expectation => (all + all / 2 + 5, Form::Atom),
         Op::Inverse | Op::Eye => (all + 5, Form::Atom),
-        Op::Norm2 | Op::Determinant | Op::LogDeterminant | Op::LogSumExp | Op::Softmax => {
-            (all + 8, Form::Atom)
-        }
+        Op::Norm2
+        | Op::Determinant
+        | Op::LogDeterminant
+        | Op::LogSumExp
+        | Op::ColumnLogSumExp
+        | Op::ColumnNorm2
+        | Op::Softmax => (all + 8, Form::Atom),
         Op::EigAbs | Op::EigClip => (all + 9, Form::Atom),
         Op::Ones | Op::Zeros => (all + 7, Form::Atom),
         Op::DiagVec | Op::Vec => (all + 14, Form::Atom),

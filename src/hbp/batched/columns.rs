@@ -54,6 +54,14 @@ impl Samples<'_> {
                 let columns = self.columns(*x)?;
                 self.node(Op::Softmax, &[columns])
             }
+            (Op::LogSumExp | Op::Norm2, [x]) if self.is_column(*x) => {
+                let columns = self.columns(*x)?;
+                let op = match node.op {
+                    Op::Norm2 => Op::ColumnNorm2,
+                    _ => Op::ColumnLogSumExp,
+                };
+                self.node(op, &[columns])
+            }
             (Op::Sum, [x]) if self.is_column(*x) => {
                 let columns = self.columns(*x)?;
                 self.column_sums(columns)

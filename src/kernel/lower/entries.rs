@@ -130,6 +130,10 @@ impl Lowering<'_> {
                 let (a, b) = (block_read(a, (b.rows, b.cols)), repeated_read(b));
                 self.combine(ScalarOp::Multiply, matrix, &[a, b])
             }
+            // What a column or row of ones spreads is read where it is.
+            Form::Product(factors) if let Some((line, access)) = spread(factors) => {
+                Operand::Read(self.force(&line).value, access)
+            }
             Form::Product(_) => match self.rank_one(&matrix.bare()) {
                 Some((a, b)) if !matrix.is_vector() => {
                     let a = Operand::Read(a.value, Access::strided(1, 0));
@@ -215,6 +219,19 @@ impl Lowering<'_> {
         let left = self.multiplied(&factors[..place]);
         let right = self.multiplied(&factors[place..]).transpose();
         Some((self.force(&left), self.force(&right)))
+    }
+}
+
+/// The column that a row of ones spreads, or the row that a column of ones spreads, and how it is read.
+fn spread(factors: &[Matrix]) -> Option<(Matrix, Access)> {
+    match factors {
+        [column, ones] if column.cols == 1 && ones.form == Form::Ones => {
+            Some((column.clone(), Access::strided(1, 0)))
+        }
+        [ones, row] if row.rows == 1 && ones.form == Form::Ones => {
+            Some((row.clone(), Access::strided(0, 1)))
+        }
+        _ => None,
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn lower(
     outputs: &[(String, Id)],
     sizes: &Sizes,
     flipped: &BTreeSet<Id>,
+    keeps_inputs: bool,
 ) -> Result<Lowered, CompileError> {
     let roots: Vec<Id> = outputs.iter().map(|(_, id)| *id).collect();
     let order = graph.topological(&roots);
@@ -58,6 +59,7 @@ pub(crate) fn lower(
         effort: 0,
         inlining: Vec::new(),
         inputs: Vec::new(),
+        keeps_inputs,
     };
     let mut shared = Vec::new();
     for id in order {
@@ -109,6 +111,8 @@ pub(super) struct Lowering<'a> {
     /// The user's functions being inlined, outermost first.
     inlining: Vec<String>,
     inputs: Vec<Input>,
+    /// Inputs stay where results are, so that an output may be one.
+    keeps_inputs: bool,
 }
 
 impl Lowering<'_> {
@@ -213,6 +217,8 @@ impl Lowering<'_> {
             }
             Op::LogSumExp => self.reduce(Reduction::LogSumExp, a(0)),
             Op::Norm2 => self.reduce(Reduction::Norm2, a(0)),
+            Op::ColumnLogSumExp => self.reduce_columns(Reduction::LogSumExp, a(0)),
+            Op::ColumnNorm2 => self.reduce_columns(Reduction::Norm2, a(0)),
             Op::Softmax => {
                 let of = self.contiguous(a(0));
                 Matrix::dense(self.builder.kernel(Kernel::Softmax { of }, rows, cols))

@@ -3,7 +3,7 @@
 
 use crate::kernel::ir::{Kernel, View};
 use crate::kernel::matrix::{Form, Matrix};
-use crate::kernel::scalar::{Access, Axis, Operand, ScalarOp};
+use crate::kernel::scalar::{Access, Axis, Number, Operand, ScalarOp};
 
 use super::Lowering;
 
@@ -98,6 +98,7 @@ impl Lowering<'_> {
                 left,
                 right,
                 symmetric: false,
+                scale: Number(1.0),
             };
             return Matrix::dense(self.builder.kernel(kernel, cols, 1).transpose());
         }
@@ -107,6 +108,7 @@ impl Lowering<'_> {
                 left,
                 right,
                 symmetric,
+                scale: Number(1.0),
             },
             rows,
             cols,

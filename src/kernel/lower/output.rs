@@ -48,12 +48,15 @@ impl Lowering<'_> {
         let Some(factors) = Self::kronecker_parts(matrix) else {
             return self.dense_block(matrix);
         };
-        // The scale goes to the smaller factor.
+        // The scale goes to a root, which carries it for nothing, or to the smaller factor.
         let (mut left, mut right) = (factors.0.clone(), factors.1.clone());
-        let smaller = if left.entries() < right.entries() {
+        let carries = |m: &Matrix| matrix.scale.is_positive() && root_factors(m).is_some();
+        let smaller = if carries(&left) {
             &mut left
-        } else {
+        } else if carries(&right) || left.entries() >= right.entries() {
             &mut right
+        } else {
+            &mut left
         };
         *smaller = self.scaled(smaller, matrix.scale);
         Block::Kronecker {
@@ -69,6 +72,7 @@ impl Lowering<'_> {
                 value: self.output_array(&root),
                 rows,
                 cols,
+                scale: matrix.scale.number,
             };
         }
         let Form::Product(factors) = matrix.form.clone() else {
@@ -80,18 +84,10 @@ impl Lowering<'_> {
         self.block(&product)
     }
 
-    /// S with S S' the matrix, if its form shows one that is smaller than the matrix.
+    /// S with S S' the matrix but for its scale, if its form shows one that is smaller than the matrix.
     fn root(&mut self, matrix: &Matrix) -> Option<Matrix> {
-        let Form::Product(factors) = matrix.form.clone() else {
-            return None;
-        };
-        let (left, right) = factors.split_at(factors.len() / 2);
-        let (rank, even) = (right.first()?.rows, factors.len().is_multiple_of(2));
-        if !even || !matrix.symmetric || !matrix.scale.is_one() || rank >= matrix.rows {
-            return None;
-        }
-        let mirrored: Vec<Matrix> = right.iter().rev().map(Matrix::transpose).collect();
-        (left == mirrored.as_slice()).then(|| self.multiplied(left))
+        let factors = root_factors(matrix).filter(|_| matrix.scale.is_positive())?;
+        Some(self.multiplied(&factors))
     }
 
     fn sum_block(&mut self, terms: &[Matrix], matrix: &Matrix) -> Block {
@@ -125,4 +121,18 @@ impl Lowering<'_> {
             Block::Sum(blocks)
         }
     }
+}
+
+/// The first half of a chain that ends as it begins, where it has fewer columns than rows.
+fn root_factors(matrix: &Matrix) -> Option<Vec<Matrix>> {
+    let Form::Product(factors) = &matrix.form else {
+        return None;
+    };
+    let (left, right) = factors.split_at(factors.len() / 2);
+    let (rank, even) = (right.first()?.rows, factors.len().is_multiple_of(2));
+    if !even || !matrix.symmetric || rank >= matrix.rows {
+        return None;
+    }
+    let mirrored = right.iter().rev().map(Matrix::transpose);
+    mirrored.eq(left.iter().cloned()).then(|| left.to_vec())
 }

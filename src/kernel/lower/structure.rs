@@ -182,6 +182,13 @@ impl Lowering<'_> {
         })
     }
 
+    /// The entries of each column to one number.
+    pub(super) fn reduce_columns(&mut self, reduction: Reduction, matrix: &Matrix) -> Matrix {
+        let of = self.contiguous(matrix);
+        let kernel = Kernel::ReduceColumns { reduction, of };
+        Matrix::dense(self.builder.kernel(kernel, 1, of.cols))
+    }
+
     pub(super) fn inverse(&mut self, matrix: &Matrix) -> Matrix {
         let inverted_scale = |this: &mut Self| {
             if matrix.scale.is_one() {
@@ -285,7 +292,7 @@ impl Lowering<'_> {
     /// A stored copy that is no input, contiguous, for an output.
     pub(super) fn output_array(&mut self, matrix: &Matrix) -> crate::kernel::ir::ValueId {
         let view = self.contiguous(matrix);
-        if self.builder.is_input(view.value) {
+        if self.builder.is_input(view.value) && !self.keeps_inputs {
             return self
                 .builder
                 .map(

@@ -11,10 +11,10 @@ use crate::hbp::{
 use crate::kernel::{Program, compile_within};
 use crate::language::Network;
 use crate::network::compiled::OUTPUT;
+use crate::network::draft::content;
 use crate::network::generic::generic;
 use crate::network::graph::{Dag, nodes};
 use crate::network::pass::{Asked, Mode, Upstream, concrete};
-use crate::network::prepare::content;
 use crate::network::{RunError, RunOptions};
 use crate::rewrite::{Report, Rewriter, Style};
 

@@ -1,0 +1,165 @@
+//! A pass of a network compiled as one program. Why beside running a file: who trains or measures runs the same pass many times, with
+//! other numbers, and wants what it costs to be known before and to stay the same.
+
+use std::time::Instant;
+
+use super::compiled::Preparation;
+use super::draft::draft;
+use super::linked::{Linked, Unlinked, link};
+use super::module::named_sizes;
+use super::prepare::{Definition, define};
+use super::{RunError, RunOptions};
+use crate::backend::{Element, Executor, OutputBlock};
+use crate::expr::{Id, Sizes};
+use crate::kernel::{Block, Program, compile_resident};
+use crate::language::File;
+
+/// What a pass yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The mean loss.
+    Forward,
+    /// The mean loss and the mean gradients.
+    Gradient,
+    /// Those, and the blocks in the curvature and batch mode of the options.
+    Curvature,
+}
+
+/// A pass of a network compiled as one program.
+#[derive(Clone, Debug)]
+pub struct NetworkPass {
+    program: Program,
+    preparation: Preparation,
+    samples: usize,
+}
+
+impl NetworkPass {
+    /// Derives and compiles a pass at the sizes and the number of samples of `options`.
+    ///
+    /// # Errors
+    /// As [`plan_network`](super::plan_network); when the pass cannot be one program.
+    pub fn compile(
+        file: &File,
+        name: &str,
+        task: &Task,
+        options: &RunOptions,
+    ) -> Result<Self, RunError> {
+        let Definition {
+            network,
+            dimensions,
+        } = define(file, name, options)?;
+        let mut options = options.clone();
+        options.sizes.retain(|name, _| dimensions.contains(name));
+        let sizes = named_sizes(&dimensions, &options.sizes)?;
+        super::modes::check_modes(&network, &options)?;
+        let samples = options.batch_size;
+        let draft = draft(&network, &sizes, &options)?;
+        let start = Instant::now();
+        let linked = match link(&network, &draft, &sizes, samples)? {
+            Ok(linked) => linked,
+            Err(Unlinked(reason)) => {
+                return Err(RunError::input(
+                    format!("the pass of `{name}` cannot be one program: {reason}"),
+                    "`hbp run` runs it module by module",
+                ));
+            }
+        };
+        let outputs = linked.outputs(task);
+        let (graph, limit) = (&linked.graph, options.limit);
+        let program = compile_resident(graph, &outputs, &Sizes::new(), limit, Some(&[]))?;
+        Ok(Self {
+            program,
+            preparation: Preparation {
+                derive: draft.time,
+                compile: start.elapsed(),
+            },
+            samples,
+        })
+    }
+
+    /// The program: its kernels, buffers, operations and bytes.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The time that deriving and compiling took.
+    pub fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    /// The number of samples.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+}
+
+/// A pass with its memory, to be run many times.
+#[derive(Debug)]
+pub struct Session<'p, T> {
+    executor: Executor<'p, T>,
+    program: &'p Program,
+}
+
+impl<'p, T: Element> Session<'p, T> {
+    /// Memory for a pass, all inputs zero.
+    pub fn new(pass: &'p NetworkPass) -> Self {
+        let program = &pass.program;
+        Self {
+            executor: Executor::new(program),
+            program,
+        }
+    }
+
+    /// The entries of a parameter, column by column, or of an input or target, sample by sample. They stay until they are
+    /// overwritten. Nothing for a name that the pass does not read.
+    pub fn input_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        self.executor.input_mut(name)
+    }
+
+    /// Runs the pass. Once it has run, it allocates nothing.
+    ///
+    /// # Errors
+    /// When a matrix to invert is singular.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        Ok(self.executor.run_resident()?)
+    }
+
+    /// The mean loss of the last run.
+    pub fn loss(&self) -> f64 {
+        let loss = self.array("loss").and_then(|loss| loss.first().copied());
+        loss.map_or(f64::NAN, Element::double)
+    }
+
+    /// A dense result of the last run in place, column by column: `loss`, `grad.p`.
+    pub fn array(&self, name: &str) -> Option<&[T]> {
+        match self.program.output(name)? {
+            Block::Dense { value, .. } => Some(self.executor.value(*value)),
+            _ => None,
+        }
+    }
+
+    /// A copy of a result of the last run in the form in which it is computed: `hess.p`.
+    pub fn block(&self, name: &str) -> Option<OutputBlock<T>> {
+        let block = self.program.output(name)?;
+        Some(self.executor.block(block))
+    }
+}
+
+impl Linked {
+    fn outputs(&self, task: &Task) -> Vec<(String, Id)> {
+        let mut outputs = vec![("loss".to_owned(), self.loss)];
+        let named = |prefix: &str, ids: &std::collections::BTreeMap<_, Id>| -> Vec<(String, Id)> {
+            let named = ids.iter();
+            named
+                .map(|(name, id)| (format!("{prefix}.{name}"), *id))
+                .collect()
+        };
+        if *task != Task::Forward {
+            outputs.extend(named("grad", &self.gradients));
+        }
+        if *task == Task::Curvature {
+            outputs.extend(named("hess", &self.blocks));
+        }
+        outputs
+    }
+}
