@@ -14,7 +14,7 @@ use super::arena::{Arena, Rest};
 use super::element::Element;
 use super::loops::{self, Read, Registers};
 use super::outputs::{OutputBlock, Outputs};
-use super::reduce;
+use super::{reduce, roots};
 
 /// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
 pub type Inputs<T> = BTreeMap<Name, DMatrix<T>>;
@@ -49,6 +49,16 @@ pub enum ExecuteError {
         value: String,
         /// Its rows.
         rows: usize,
+    },
+    /// A matrix of a sample has no root.
+    #[error(
+        "the matrix of sample {sample} that a root is made of for `{value}` is not positive, or not finite"
+    )]
+    NoRoot {
+        /// The operation or output it is made for.
+        value: String,
+        /// The sample.
+        sample: usize,
     },
     /// A structured output is too large with all its entries.
     #[error(
@@ -334,6 +344,24 @@ impl<'a, T: Element> Memory<'a, T> {
                 for (out, column) in out.iter_mut().zip(columns) {
                     *out = reduce::reduce(*reduction, column);
                 }
+            }
+            Kernel::SampleRoots {
+                diagonal,
+                outers,
+                columns,
+            } => {
+                let pairs = outers
+                    .iter()
+                    .map(|(u, v)| (self.get(u.value), self.get(v.value)));
+                let terms = roots::Terms {
+                    rows: diagonal.rows,
+                    diagonal: self.get(diagonal.value),
+                    outers: pairs.collect(),
+                };
+                roots::sample_roots(out, &terms, *columns).map_err(|sample| {
+                    let value = self.program.values[step.outputs[0].index()].label.clone();
+                    ExecuteError::NoRoot { value, sample }
+                })?;
             }
             Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
             Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),

@@ -11,6 +11,7 @@ mod execute;
 mod loops;
 mod outputs;
 mod reduce;
+mod roots;
 
 pub(crate) use algebra::symmetric_eigen;
 pub use algebra::{Algebra, MatrixRef, Nalgebra, Singular};

@@ -98,6 +98,22 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
             }
             Ok(Sort::Value(to))
         }
+        Op::SampleRoots => {
+            let columns = dimension(&children[0])?;
+            let shapes = children[1..]
+                .iter()
+                .map(value)
+                .collect::<Result<Vec<_>, _>>()?;
+            let same = shapes.iter().all(|shape| *shape == shapes[0]);
+            if !same || shapes.len().is_multiple_of(2) {
+                return error(
+                    "the terms of roots have one shape and come in pairs".into(),
+                    None,
+                );
+            }
+            let Shape { rows, cols } = shapes[0].clone();
+            Ok(Sort::Value(Shape::matrix(rows, columns.times(&cols))))
+        }
         Op::Rows | Op::Cols | Op::Size => {
             let shape = value(&children[0])?;
             Ok(Sort::Dimension(match op {

@@ -75,6 +75,9 @@ pub enum Op {
     ColumnLogSumExp,
     /// The Euclidean norm of each column, a row.
     ColumnNorm2,
+    /// S with `S S' = diag(d) + Σ u v'` for every column of D, U, V, …: S has so many columns for each, the first of all samples
+    /// first. Children: the number of columns, D, and U, V for every term.
+    SampleRoots,
     /// The softmax of each column.
     Softmax,
     /// |·| of the eigenvalues of a symmetric matrix.
@@ -151,6 +154,7 @@ pub const TABLE: &[(Op, &str, Option<usize>)] = &[
     (Op::Norm2, "norm2", Some(1)),
     (Op::ColumnLogSumExp, "column-logsumexp", Some(1)),
     (Op::ColumnNorm2, "column-norm2", Some(1)),
+    (Op::SampleRoots, "sample-roots", None),
     (Op::Softmax, "softmax", Some(1)),
     (Op::EigAbs, "eigabs", Some(1)),
     (Op::EigClip, "eigclip", Some(1)),

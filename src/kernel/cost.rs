@@ -49,6 +49,14 @@ impl Kernel {
                 product(&[2, of.rows, of.rows, of.rows]) / 3
             }
             Self::Spectral { of, .. } => product(&[10, of.rows, of.rows, of.rows]),
+            Self::SampleRoots {
+                diagonal,
+                outers,
+                columns,
+            } => {
+                let each = columns + 2 * outers.len();
+                product(&[2, diagonal.rows, diagonal.rows, diagonal.cols, each])
+            }
             Self::Commutation { .. } => 0,
         }
     }

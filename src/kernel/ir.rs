@@ -195,6 +195,16 @@ pub enum Kernel {
         /// The matrix.
         of: View,
     },
+    /// S with `S S' = diag(d) + Σ u v'` for every column of its terms, by a Cholesky factorisation with pivoting: S has
+    /// `columns` columns for each, the first of all first.
+    SampleRoots {
+        /// The columns d.
+        diagonal: View,
+        /// The columns u and v of every term.
+        outers: Vec<(View, View)>,
+        /// The most columns that any of the roots has.
+        columns: usize,
+    },
     /// The softmax of each column, stable.
     Softmax {
         /// The matrix, contiguous.
@@ -258,6 +268,12 @@ impl Kernel {
             | Self::Determinant { of }
             | Self::LogDeterminant { of }
             | Self::Spectral { of, .. } => vec![of.value],
+            Self::SampleRoots {
+                diagonal, outers, ..
+            } => {
+                let outers = outers.iter().flat_map(|(u, v)| [u.value, v.value]);
+                std::iter::once(diagonal.value).chain(outers).collect()
+            }
             Self::Commutation { .. } => Vec::new(),
         }
     }

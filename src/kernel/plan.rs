@@ -128,6 +128,18 @@ impl Program {
                 format!("{} of the columns of {}", reduction.name(), v(of))
             }
             Kernel::RowSums { of } => format!("row sums of {}", v(of)),
+            Kernel::SampleRoots {
+                diagonal,
+                outers,
+                columns,
+            } => {
+                let outers = outers.iter().map(|(u, w)| format!(" + {} {}'", v(u), v(w)));
+                let outers: String = outers.collect();
+                format!(
+                    "{columns} columns of roots of diag({}){outers}",
+                    v(diagonal)
+                )
+            }
             Kernel::Softmax { of } => format!("softmax({})", v(of)),
             Kernel::Solve { matrix, right } => format!("solve {} x = {}", v(matrix), v(right)),
             Kernel::Inverse { of } => format!("inv({})", v(of)),

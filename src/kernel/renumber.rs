@@ -26,6 +26,15 @@ impl Kernel {
             | Self::Determinant { of }
             | Self::LogDeterminant { of }
             | Self::Spectral { of, .. } => change(of),
+            Self::SampleRoots {
+                diagonal, outers, ..
+            } => {
+                change(diagonal);
+                for (u, v) in outers {
+                    change(u);
+                    change(v);
+                }
+            }
             Self::Loop(_) | Self::Commutation { .. } => {}
         }
         kernel

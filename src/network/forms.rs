@@ -1,12 +1,21 @@
 //! The equations of a module for all samples side by side. Why apart from compiling: they are made once for every module,
 //! whatever its sizes and whoever runs them.
 
+use nalgebra::DMatrix;
+
 use super::RunError;
-use super::pass::Derived;
+use super::compiled::OUTPUT;
+use super::draft::{Sized, Stage};
+use super::pass::{Derived, Upstream};
 use super::programs::Wanted;
-use crate::expr::{Graph, Id, Name};
-use crate::hbp::{Batched, Over, UnfoldError, batched};
+use crate::expr::{Draw, Graph, Id, Name, ShapeError, Sizes, evaluate, random_environment};
+use crate::hbp::{Batched, Over, Terms, UnfoldError, batched, terms_of};
 use crate::rewrite::RewriteError;
+
+/// Points at which a rank is taken.
+const POINTS: u64 = 3;
+/// A singular value below this, relative to the largest, is rounding.
+const RANK: f64 = 1e-12;
 
 /// The equations of one module for all samples.
 #[derive(Clone, Debug)]
@@ -18,6 +27,20 @@ pub(super) struct Forms {
     pub(super) output: Batched,
     /// Each result of the backward pass.
     pub(super) backward: Vec<Form>,
+    /// What a column of a root becomes at each variable.
+    pub(super) root: Vec<Form>,
+    /// What is averaged once the mean of SS' is known.
+    pub(super) factors: Vec<Form>,
+    /// At the loss, what the root is made of, and the most columns that it needs.
+    pub(super) loss_root: Option<LossRoot>,
+}
+
+/// The loss Hessian of every sample with respect to the one variable that messages go to.
+#[derive(Clone, Debug)]
+pub(super) struct LossRoot {
+    pub(super) variable: Name,
+    pub(super) terms: Terms,
+    pub(super) columns: usize,
 }
 
 /// A result for all samples.
@@ -28,30 +51,83 @@ pub(super) struct Form {
 }
 
 /// Makes the forms of a module; where a result has none, its name is the answer.
-pub(super) fn forms(derived: &Derived, is_loss: bool) -> Result<Result<Forms, String>, RunError> {
+pub(super) fn forms(module: &Sized, stage: &Stage) -> Result<Result<Forms, String>, RunError> {
+    let derived = &module.derived;
     let mut graph = derived.graph.clone();
     let samples: Name = "samples#".into();
+    let is_loss = stage.upstream == Upstream::Loss;
     let over = if is_loss { Over::Mean } else { Over::Columns };
-    let output = Wanted::new(super::compiled::OUTPUT, derived.output, over);
-    let wanted: Vec<&Wanted> = std::iter::once(&output).chain(&derived.backward).collect();
+    let output = Wanted::new(OUTPUT, derived.output, over);
+    let roots: &[Wanted] = if is_loss { &[] } else { &derived.root };
+    let parts = [
+        std::slice::from_ref(&output),
+        &derived.backward,
+        roots,
+        &derived.factors,
+    ];
+    let wanted: Vec<&Wanted> = parts.iter().flat_map(|part| part.iter()).collect();
     let asked: Vec<(Id, Over)> = wanted.iter().map(|want| (want.id, want.over)).collect();
-    let found = batched(&mut graph, &asked, &derived.varying, &samples)
-        .map_err(|error| UnfoldError::from(RewriteError::from(error)))?;
+    let found = batched(&mut graph, &asked, &derived.varying, &samples).map_err(ill_shaped)?;
     let mut all = Vec::with_capacity(wanted.len());
     for (want, form) in wanted.into_iter().zip(found) {
         let Some(form) = form else {
             return Ok(Err(want.name.clone()));
         };
-        all.push(Form {
-            name: want.name.clone(),
-            form,
-        });
+        let name = want.name.clone();
+        all.push(Form { name, form });
     }
+    let factors = all.split_off(1 + derived.backward.len() + roots.len());
+    let root = all.split_off(1 + derived.backward.len());
     let backward = all.split_off(1);
-    Ok(Ok(Forms {
+    let mut forms = Forms {
         output: all[0].form,
         graph,
         samples,
         backward,
-    }))
+        root,
+        factors,
+        loss_root: None,
+    };
+    if is_loss && let Some(want) = derived.root.first() {
+        let [(variable, _)] = stage.rooted.as_slice() else {
+            return Ok(Err(
+                "the root of the Hessian between several variables".into()
+            ));
+        };
+        let terms = terms_of(&mut forms.graph, want.id, &derived.varying, &forms.samples);
+        let Some(terms) = terms.map_err(ill_shaped)? else {
+            return Ok(Err(format!("the root of `{}`", want.name)));
+        };
+        forms.loss_root = Some(LossRoot {
+            variable: variable.clone(),
+            terms,
+            columns: rank(derived, want.id, &module.sizes)?,
+        });
+    }
+    Ok(Ok(forms))
+}
+
+fn ill_shaped(error: ShapeError) -> UnfoldError {
+    UnfoldError::from(RewriteError::from(error))
+}
+
+/// The rank that a matrix has almost everywhere, by its values at random points.
+fn rank(derived: &Derived, matrix: Id, sizes: &Sizes) -> Result<usize, RunError> {
+    let mut rank = 0;
+    for seed in 0..POINTS {
+        let environment = random_environment(&derived.graph, sizes, 1, seed, Draw::Normal);
+        let value =
+            environment.and_then(|environment| evaluate(&derived.graph, matrix, &environment));
+        let value =
+            value.map_err(|error| RunError::input(error.to_string(), "report this as a defect"))?;
+        let value = DMatrix::from_column_slice(value.rows(), value.cols(), value.values());
+        let singular = value.singular_values();
+        rank = rank.max(
+            singular
+                .iter()
+                .filter(|s| **s > RANK * singular.max())
+                .count(),
+        );
+    }
+    Ok(rank)
 }

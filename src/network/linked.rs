@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::RunError;
 use super::draft::{Draft, Stage};
-use super::forms::{Forms, forms};
+use super::forms::{Forms, LossRoot, forms};
 use super::graph::Live;
 use super::pass::Upstream;
 use super::splice::Splice;
+use super::{Batch, Curvature, Message, RunError, RunOptions, Sampling};
 use crate::expr::{
     Dimension, Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sizes, Variable,
 };
@@ -31,26 +31,23 @@ pub(super) struct Linked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unlinked(pub(super) String);
 
-/// Writes all nodes into one graph, or says what stands against it.
+/// Writes all nodes into one graph, or says what stands against it. With `options`, blocks are made, too.
 pub(super) fn link(
     network: &Network,
     draft: &Draft,
     sizes: &Sizes,
     samples: usize,
+    options: Option<&RunOptions>,
 ) -> Result<Result<Linked, Unlinked>, RunError> {
-    for stage in &draft.stages {
-        if stage.runs_backward() && !stage.crossing.is_alone {
-            let reason = format!("`{}` has a frontier of several values", stage.name);
-            return Ok(Err(Unlinked(reason)));
-        }
+    if let Some(reason) = options.and_then(|options| obstacle(draft, options)) {
+        return Ok(Err(Unlinked(reason)));
     }
     let mut known: HashMap<usize, Forms> = HashMap::new();
     for stage in &draft.stages {
         if known.contains_key(&stage.pass) {
             continue;
         }
-        let derived = &draft.modules[stage.pass].derived;
-        match forms(derived, stage.upstream == Upstream::Loss)? {
+        match forms(&draft.modules[stage.pass], stage)? {
             Ok(forms) => known.insert(stage.pass, forms),
             Err(what) => {
                 let module = &stage.module;
@@ -65,6 +62,7 @@ pub(super) fn link(
         splices: Vec::new(),
         gradients: vec![Vec::new(); draft.stages.len()],
         hessians: vec![None; draft.stages.len()],
+        roots: vec![Vec::new(); draft.stages.len()],
         found: BTreeMap::new(),
         blocks: BTreeMap::new(),
     };
@@ -78,6 +76,25 @@ pub(super) fn link(
     }))
 }
 
+/// What stands against Hessian blocks in one graph.
+fn obstacle(draft: &Draft, options: &RunOptions) -> Option<String> {
+    if options.batch == Batch::Exact {
+        return Some("every sample has a Hessian of its own with `--batch exact`".into());
+    }
+    if options.curvature == Curvature::Fisher && options.sampling != Sampling::Exact {
+        return Some("targets are drawn from the model of the loss".into());
+    }
+    if options.message == Message::Root {
+        return None;
+    }
+    let joint = |stage: &&Stage| stage.runs_backward() && !stage.crossing.is_alone;
+    let stage = draft.stages.iter().find(joint)?;
+    Some(format!(
+        "several values are live together at `{}`",
+        stage.name
+    ))
+}
+
 struct Linker<'a> {
     graph: Graph,
     draft: &'a Draft,
@@ -86,6 +103,8 @@ struct Linker<'a> {
     /// What has arrived at each node's value.
     gradients: Vec<Vec<Id>>,
     hessians: Vec<Option<Id>>,
+    /// The columns of roots that have arrived at each node's value.
+    roots: Vec<Vec<Id>>,
     /// The gradients of parameters.
     found: BTreeMap<Name, Id>,
     blocks: BTreeMap<Name, Id>,
@@ -138,6 +157,17 @@ impl<'a> Linker<'a> {
         for (place, stage) in stages.iter().enumerate().rev() {
             if stage.runs_backward() {
                 self.backward(place, stage, &forms[&stage.pass], &count)?;
+            }
+        }
+        let mut columns = Dimension::one();
+        for (place, stage) in stages.iter().enumerate().rev() {
+            let own = &forms[&stage.pass];
+            if let Some(root) = &own.loss_root {
+                columns = Dimension::constant(root.columns as u64);
+                self.loss_root(place, stage, root, &count)?;
+            }
+            if stage.live && stage.upstream == Upstream::Given {
+                self.root(place, stage, own, (&count, &columns))?;
             }
         }
         loss.ok_or_else(|| ShapeError {
@@ -202,6 +232,91 @@ impl<'a> Linker<'a> {
                 None => self.splices[place].put(name.into(), id),
             }
         }
+        if self.hessians[place].is_some() || stage.upstream == Upstream::Loss {
+            self.combine(place, stage)?;
+        }
+        Ok(())
+    }
+
+    /// The loss's root to the node whose value it belongs to.
+    fn loss_root(
+        &mut self,
+        place: usize,
+        stage: &Stage,
+        root: &LossRoot,
+        count: &Dimension,
+    ) -> Result<(), ShapeError> {
+        let Some(parent) = stage.parent(&root.variable) else {
+            return Ok(());
+        };
+        let mut children = vec![
+            self.graph
+                .dimension(Dimension::constant(root.columns as u64)),
+        ];
+        let splice = &mut self.splices[place];
+        let mut outers = Vec::new();
+        for (u, v) in &root.terms.outers {
+            outers.push(splice.write(&mut self.graph, *u)?);
+            outers.push(splice.write(&mut self.graph, *v)?);
+        }
+        let diagonal = root.terms.diagonal;
+        let diagonal = diagonal
+            .map(|id| splice.write(&mut self.graph, id))
+            .transpose()?;
+        let like = diagonal.or(outers.first().copied());
+        let Some(like) = like.map(|id| self.graph.shape(id)) else {
+            return Ok(());
+        };
+        debug_assert_eq!(like.cols, *count, "a column for every sample");
+        children.push(diagonal.unwrap_or_else(|| self.graph.zeros(&like)));
+        children.extend(outers);
+        let root = self.graph.node(Op::SampleRoots, &children)?;
+        self.roots[parent.node].push(root);
+        Ok(())
+    }
+
+    /// Makes the blocks of E[SS'], and hands on what the columns become.
+    fn root(
+        &mut self,
+        place: usize,
+        stage: &Stage,
+        forms: &Forms,
+        (count, columns): (&Dimension, &Dimension),
+    ) -> Result<(), ShapeError> {
+        let arrived = self.roots[place].clone();
+        let Some(arrived) = self.sum(&arrived)? else {
+            return Ok(());
+        };
+        let transposed = self.graph.node(Op::Transpose, &[arrived])?;
+        let square = self.graph.node(Op::Multiply, &[arrived, transposed])?;
+        let samples = self.graph.dimension(count.clone());
+        let minus = self.graph.integer(-1);
+        let share = self.graph.node(Op::Power, &[samples, minus])?;
+        let hessian = self.graph.node(Op::Scale, &[share, square])?;
+        self.splices[place].put(format!("hess({})", stage.output).into(), hessian);
+        for form in &forms.factors {
+            if let Batched::Value(id) = form.form {
+                let id = self.splices[place].write(&mut self.graph, id)?;
+                self.splices[place].put(form.name.as_str().into(), id);
+            }
+        }
+        self.combine(place, stage)?;
+        let gradient = columns_of(&format!("grad({})", stage.output));
+        for form in &forms.root {
+            let variable = form.name.strip_prefix("grad.");
+            let parent = variable.and_then(|variable| stage.parent(variable));
+            if let (Batched::Value(id), Some(parent)) = (form.form, parent) {
+                let by = (&gradient, arrived);
+                let at = (&forms.samples, columns);
+                let columns = self.splices[place].write_repeated(&mut self.graph, id, by, at)?;
+                self.roots[parent.node].push(columns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the blocks of what is averaged.
+    fn combine(&mut self, place: usize, stage: &Stage) -> Result<(), ShapeError> {
         let combine = &self.draft.modules[stage.pass].derived.combine;
         for (name, id) in combine {
             let id = self.splices[place].write(&mut self.graph, *id)?;

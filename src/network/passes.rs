@@ -55,7 +55,8 @@ impl NetworkPass {
         let samples = options.batch_size;
         let draft = draft(&network, &sizes, &options)?;
         let start = Instant::now();
-        let linked = match link(&network, &draft, &sizes, samples)? {
+        let blocks = (*task == Task::Curvature).then_some(&options);
+        let linked = match link(&network, &draft, &sizes, samples, blocks)? {
             Ok(linked) => linked,
             Err(Unlinked(reason)) => {
                 return Err(RunError::input(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::expr::{
-    Dimension, Function, FunctionDefinition, Graph, Id, Name, Op, ShapeError, Variable,
+    Dimension, Function, FunctionDefinition, Graph, Id, Name, Op, Shape, ShapeError, Sort, Variable,
 };
 
 /// The expressions of one node's module in the graph of the network.
@@ -56,6 +56,72 @@ impl<'a> Splice<'a> {
             self.done.insert(id, new);
         }
         Ok(self.done[&root])
+    }
+
+    /// As [`Self::write`], where what stands in the place of `varying` has `columns` columns for every sample of `samples`: all that does not
+    /// depend on it is computed once a sample and repeated.
+    pub(super) fn write_repeated(
+        &mut self,
+        graph: &mut Graph,
+        root: Id,
+        (varying, by): (&Name, Id),
+        (samples, columns): (&Name, &Dimension),
+    ) -> Result<Id, ShapeError> {
+        let order = self.from.topological(&[root]);
+        let mut depends: HashMap<Id, bool> = HashMap::new();
+        for id in &order {
+            let node = &self.from[*id];
+            let own = matches!(&node.op, Op::Variable(name) if name == varying);
+            depends.insert(*id, own || node.children.iter().any(|child| depends[child]));
+        }
+        let mut done: HashMap<Id, Id> = HashMap::new();
+        for id in order {
+            let node = &self.from[id];
+            if !depends[&id] {
+                continue;
+            }
+            if matches!(node.op, Op::Variable(_)) {
+                done.insert(id, by);
+                continue;
+            }
+            let mut children = Vec::with_capacity(node.children.len());
+            for child in &node.children {
+                children.push(match done.get(child) {
+                    Some(known) => *known,
+                    None => self.repeated(graph, *child, samples, columns)?,
+                });
+            }
+            done.insert(id, graph.node(node.op.clone(), &children)?);
+        }
+        match done.get(&root) {
+            Some(known) => Ok(*known),
+            None => self.repeated(graph, root, samples, columns),
+        }
+    }
+
+    /// What has a column or row for every sample so many times side by side; anything else as it is.
+    fn repeated(
+        &mut self,
+        graph: &mut Graph,
+        id: Id,
+        samples: &Name,
+        columns: &Dimension,
+    ) -> Result<Id, ShapeError> {
+        let once = self.write(graph, id)?;
+        // By the names of dimensions: in numbers another one may be as large.
+        let Sort::Value(shape) = &self.from[id].sort else {
+            return Ok(once);
+        };
+        let (one, samples) = (Dimension::one(), Dimension::named(samples.clone()));
+        let ones = if shape.cols == samples {
+            Shape::matrix(one, columns.clone())
+        } else if shape.rows == samples {
+            Shape::matrix(columns.clone(), one)
+        } else {
+            return Ok(once);
+        };
+        let ones = graph.ones(&ones);
+        graph.node(Op::Kronecker, &[ones, once])
     }
 
     /// A function under a name of this module's own, if it is not one of the language's.

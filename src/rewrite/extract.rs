@@ -289,6 +289,7 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         | Op::LogSumExp
         | Op::ColumnLogSumExp
         | Op::ColumnNorm2
+        | Op::SampleRoots
         | Op::Softmax => (all + 8, Form::Atom),
         Op::EigAbs | Op::EigClip => (all + 9, Form::Atom),
         Op::Ones | Op::Zeros => (all + 7, Form::Atom),

@@ -7,8 +7,11 @@
 
 mod columns;
 mod means;
+mod terms;
 
 use std::collections::{BTreeMap, HashMap};
+
+pub use terms::{Terms, terms_of};
 
 use crate::expr::{
     Dimension, Facts, Graph, Id, Name, Op, Rational, Role, Shape, ShapeError, Variable,
@@ -51,20 +54,7 @@ pub fn batched(
     varying: &[Name],
     samples: &Name,
 ) -> Result<Vec<Option<Batched>>, ShapeError> {
-    let dimension = Dimension::named(samples.clone());
-    let count = graph.dimension(dimension.clone());
-    let mut batch = Samples {
-        varies: BTreeMap::new(),
-        varying,
-        dimension,
-        count,
-        columns: HashMap::new(),
-        products: HashMap::new(),
-        rank_one: HashMap::new(),
-        means: HashMap::new(),
-        effort: 0,
-        graph,
-    };
+    let mut batch = Samples::new(graph, varying, samples);
     let mut found = Vec::new();
     for (id, over) in wanted {
         let form = match over {
@@ -128,7 +118,23 @@ fn noted<T: Copy>(form: &Form<T>) -> Option<T> {
     form.as_ref().ok().copied()
 }
 
-impl Samples<'_> {
+impl<'a> Samples<'a> {
+    fn new(graph: &'a mut Graph, varying: &'a [Name], samples: &Name) -> Self {
+        let dimension = Dimension::named(samples.clone());
+        Self {
+            varies: BTreeMap::new(),
+            varying,
+            count: graph.dimension(dimension.clone()),
+            dimension,
+            columns: HashMap::new(),
+            products: HashMap::new(),
+            rank_one: HashMap::new(),
+            means: HashMap::new(),
+            effort: 0,
+            graph,
+        }
+    }
+
     fn node(&mut self, op: Op, children: &[Id]) -> Form<Id> {
         self.effort += 1;
         if self.effort > EFFORT {

@@ -125,6 +125,9 @@ impl Lowering<'_> {
                 },
             ),
             Form::Dense(view) => read(*view),
+            Form::Kronecker(factors) if factors.0.form == Form::Ones && !matrix.is_vector() => {
+                repeated_read(self.force(&factors.1))
+            }
             Form::Kronecker(factors) if !matrix.is_vector() => {
                 let (a, b) = (self.force(&factors.0), self.force(&factors.1));
                 let (a, b) = (block_read(a, (b.rows, b.cols)), repeated_read(b));

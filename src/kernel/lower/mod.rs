@@ -219,6 +219,18 @@ impl Lowering<'_> {
             Op::Norm2 => self.reduce(Reduction::Norm2, a(0)),
             Op::ColumnLogSumExp => self.reduce_columns(Reduction::LogSumExp, a(0)),
             Op::ColumnNorm2 => self.reduce_columns(Reduction::Norm2, a(0)),
+            Op::SampleRoots => {
+                let diagonal = self.contiguous(a(1));
+                let pairs = operands[2..].chunks_exact(2);
+                let outers =
+                    pairs.map(|pair| (self.contiguous(&pair[0]), self.contiguous(&pair[1])));
+                let kernel = Kernel::SampleRoots {
+                    outers: outers.collect(),
+                    columns: cols / diagonal.cols,
+                    diagonal,
+                };
+                Matrix::dense(self.builder.kernel(kernel, rows, cols))
+            }
             Op::Softmax => {
                 let of = self.contiguous(a(0));
                 Matrix::dense(self.builder.kernel(Kernel::Softmax { of }, rows, cols))
