@@ -19,6 +19,8 @@ mod examples;
 mod frontier;
 #[path = "network/full.rs"]
 mod full;
+#[path = "network/linked.rs"]
+mod linked;
 #[path = "network/model.rs"]
 mod model;
 #[path = "network/modes.rs"]

@@ -19,7 +19,6 @@ mod estimate;
 mod exact;
 mod factors;
 mod file;
-mod forms;
 mod frontier;
 mod generic;
 mod graph;
@@ -42,7 +41,6 @@ mod programs;
 mod results;
 mod rooted;
 mod run;
-mod splice;
 
 pub use crate::hbp::{Batch, Curvature, Message};
 pub use arrays::Items;

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use super::arrays::Items;
+use super::batch::{Data, read};
 use super::compiled::Preparation;
 use super::draft::draft;
 use super::linked::{Linked, Unlinked, link};
@@ -12,7 +14,7 @@ use super::{RunError, RunOptions};
 use crate::backend::{Element, Executor, OutputBlock};
 use crate::expr::{Id, Sizes};
 use crate::kernel::{Block, Program, compile_resident};
-use crate::language::File;
+use crate::language::{File, Network};
 
 /// What a pass yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,8 @@ pub enum Task {
 pub struct NetworkPass {
     program: Program,
     preparation: Preparation,
-    samples: usize,
+    definition: Definition,
+    options: RunOptions,
 }
 
 impl NetworkPass {
@@ -44,19 +47,17 @@ impl NetworkPass {
         task: &Task,
         options: &RunOptions,
     ) -> Result<Self, RunError> {
-        let Definition {
-            network,
-            dimensions,
-        } = define(file, name, options)?;
+        let definition = define(file, name, options)?;
+        let (network, dimensions) = (&definition.network, &definition.dimensions);
         let mut options = options.clone();
         options.sizes.retain(|name, _| dimensions.contains(name));
-        let sizes = named_sizes(&dimensions, &options.sizes)?;
-        super::modes::check_modes(&network, &options)?;
+        let sizes = named_sizes(dimensions, &options.sizes)?;
+        super::modes::check_modes(network, &options)?;
         let samples = options.batch_size;
-        let draft = draft(&network, &sizes, &options)?;
+        let draft = draft(network, &sizes, &options)?;
         let start = Instant::now();
         let blocks = (*task == Task::Curvature).then_some(&options);
-        let linked = match link(&network, &draft, &sizes, samples, blocks)? {
+        let linked = match link(network, &draft, &sizes, samples, blocks)? {
             Ok(linked) => linked,
             Err(Unlinked(reason)) => {
                 return Err(RunError::input(
@@ -74,8 +75,14 @@ impl NetworkPass {
                 derive: draft.time,
                 compile: start.elapsed(),
             },
-            samples,
+            definition,
+            options,
         })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.definition.network
     }
 
     /// The program: its kernels, buffers, operations and bytes.
@@ -90,7 +97,44 @@ impl NetworkPass {
 
     /// The number of samples.
     pub fn samples(&self) -> usize {
-        self.samples
+        self.options.batch_size
+    }
+
+    /// Lays arrays out for a session, as [`run_network`](super::run_network) takes them.
+    ///
+    /// # Errors
+    /// When an array is missing, left over, of the wrong shape or not finite, or there are not as many samples as the pass is for.
+    pub fn load<T: Element>(
+        &self,
+        session: &mut Session<'_, T>,
+        items: &Items,
+    ) -> Result<(), RunError> {
+        let Definition {
+            network,
+            dimensions,
+        } = &self.definition;
+        let data: Data<T> = read(network, items, dimensions, &self.options)?;
+        if data.samples != self.samples() {
+            let (found, expected) = (data.samples, self.samples());
+            return Err(RunError::input(
+                format!("there are {found} samples, but the pass was compiled for {expected}"),
+                "compile the pass for as many samples as there are",
+            ));
+        }
+        for (name, matrix) in &data.parameters {
+            if let Some(slot) = session.input_mut(name) {
+                slot.copy_from_slice(matrix.as_slice());
+            }
+        }
+        for (name, values) in &data.values {
+            if let Some(slot) = session.input_mut(name) {
+                let rows = slot.len() / data.samples;
+                for (slot, value) in slot.chunks_exact_mut(rows).zip(values) {
+                    slot.copy_from_slice(value.as_slice());
+                }
+            }
+        }
+        Ok(())
     }
 }
 

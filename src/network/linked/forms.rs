@@ -3,13 +3,13 @@
 
 use nalgebra::DMatrix;
 
-use super::RunError;
-use super::compiled::OUTPUT;
-use super::draft::{Sized, Stage};
-use super::pass::{Derived, Upstream};
-use super::programs::Wanted;
 use crate::expr::{Draw, Graph, Id, Name, ShapeError, Sizes, evaluate, random_environment};
 use crate::hbp::{Batched, Over, Terms, UnfoldError, batched, terms_of};
+use crate::network::RunError;
+use crate::network::compiled::OUTPUT;
+use crate::network::draft::{Sized, Stage};
+use crate::network::pass::{Derived, Upstream};
+use crate::network::programs::Wanted;
 use crate::rewrite::RewriteError;
 
 /// Points at which a rank is taken.
@@ -50,22 +50,27 @@ pub(super) struct Form {
     pub(super) form: Batched,
 }
 
-/// Makes the forms of a module; where a result has none, its name is the answer.
-pub(super) fn forms(module: &Sized, stage: &Stage) -> Result<Result<Forms, String>, RunError> {
+/// Makes the forms of a module, of gradients alone or of all; where a result has none, its name is the answer.
+pub(super) fn forms(
+    module: &Sized,
+    stage: &Stage,
+    has_blocks: bool,
+) -> Result<Result<Forms, String>, RunError> {
     let derived = &module.derived;
     let mut graph = derived.graph.clone();
     let samples: Name = "samples#".into();
     let is_loss = stage.upstream == Upstream::Loss;
     let over = if is_loss { Over::Mean } else { Over::Columns };
     let output = Wanted::new(OUTPUT, derived.output, over);
-    let roots: &[Wanted] = if is_loss { &[] } else { &derived.root };
-    let parts = [
-        std::slice::from_ref(&output),
-        &derived.backward,
-        roots,
-        &derived.factors,
-    ];
-    let wanted: Vec<&Wanted> = parts.iter().flat_map(|part| part.iter()).collect();
+    let of_gradient = |want: &&Wanted| has_blocks || want.name.starts_with("grad.");
+    let backward: Vec<&Wanted> = derived.backward.iter().filter(of_gradient).collect();
+    let roots: Vec<&Wanted> = derived
+        .root
+        .iter()
+        .filter(|_| has_blocks && !is_loss)
+        .collect();
+    let factors: Vec<&Wanted> = derived.factors.iter().filter(|_| has_blocks).collect();
+    let wanted = [vec![&output], backward.clone(), roots.clone(), factors].concat();
     let asked: Vec<(Id, Over)> = wanted.iter().map(|want| (want.id, want.over)).collect();
     let found = batched(&mut graph, &asked, &derived.varying, &samples).map_err(ill_shaped)?;
     let mut all = Vec::with_capacity(wanted.len());
@@ -76,8 +81,8 @@ pub(super) fn forms(module: &Sized, stage: &Stage) -> Result<Result<Forms, Strin
         let name = want.name.clone();
         all.push(Form { name, form });
     }
-    let factors = all.split_off(1 + derived.backward.len() + roots.len());
-    let root = all.split_off(1 + derived.backward.len());
+    let factors = all.split_off(1 + backward.len() + roots.len());
+    let root = all.split_off(1 + backward.len());
     let backward = all.split_off(1);
     let mut forms = Forms {
         output: all[0].form,
@@ -88,7 +93,10 @@ pub(super) fn forms(module: &Sized, stage: &Stage) -> Result<Result<Forms, Strin
         factors,
         loss_root: None,
     };
-    if is_loss && let Some(want) = derived.root.first() {
+    if is_loss
+        && has_blocks
+        && let Some(want) = derived.root.first()
+    {
         let [(variable, _)] = stage.rooted.as_slice() else {
             return Ok(Err(
                 "the root of the Hessian between several variables".into()

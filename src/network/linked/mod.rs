@@ -1,0 +1,228 @@
+//! The passes of a network as one expression graph. Why one: with every node's equations for all samples in one graph, the
+//! kernels of the whole pass are chosen together, values that neighbours share are computed once, and one plan holds all buffers.
+
+mod backward;
+mod crossing;
+mod forms;
+mod roots;
+mod splice;
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::draft::Draft;
+use super::pass::Upstream;
+use super::{Batch, Blocks, Curvature, Message, RunError, RunOptions, Sampling};
+use crate::expr::{
+    Dimension, Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sizes, Variable,
+};
+use crate::hbp::{Batched, UnfoldError, columns_of};
+use crate::language::{Network, NetworkValue};
+use crate::rewrite::RewriteError;
+
+use crossing::Frontier;
+use forms::{Forms, forms};
+use splice::Splice;
+
+/// A pass of a network as expressions of its parameters and of all samples' inputs and targets.
+#[derive(Clone, Debug)]
+pub(super) struct Linked {
+    pub(super) graph: Graph,
+    pub(super) loss: Id,
+    /// The mean gradients, by parameter.
+    pub(super) gradients: BTreeMap<Name, Id>,
+    /// The Hessian blocks, by parameter.
+    pub(super) blocks: BTreeMap<Name, Id>,
+}
+
+/// Why a network is run module by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unlinked(pub(super) String);
+
+/// Writes all nodes into one graph, or says what stands against it. With `options`, blocks are made, too.
+pub(super) fn link(
+    network: &Network,
+    draft: &Draft,
+    sizes: &Sizes,
+    samples: usize,
+    options: Option<&RunOptions>,
+) -> Result<Result<Linked, Unlinked>, RunError> {
+    if let Some(reason) = options.and_then(obstacle) {
+        return Ok(Err(Unlinked(reason)));
+    }
+    let mut known: HashMap<usize, Forms> = HashMap::new();
+    for stage in &draft.stages {
+        if known.contains_key(&stage.pass) {
+            continue;
+        }
+        match forms(&draft.modules[stage.pass], stage, options.is_some())? {
+            Ok(forms) => known.insert(stage.pass, forms),
+            Err(what) => {
+                let module = &stage.module;
+                let reason = format!("`{what}` of `{module}` has no form for all samples");
+                return Ok(Err(Unlinked(reason)));
+            }
+        };
+    }
+    let mut linker = Linker {
+        graph: Graph::default(),
+        draft,
+        splices: Vec::new(),
+        gradients: vec![Vec::new(); draft.stages.len()],
+        frontier: Frontier::of_loss(draft.stages.len().saturating_sub(1)),
+        curvature: options.map_or(Curvature::GaussNewton, |options| options.curvature),
+        has_hessians: options.is_some_and(|options| options.message == Message::Hessian),
+        obstacle: None,
+        roots: vec![Vec::new(); draft.stages.len()],
+        found: BTreeMap::new(),
+        blocks: BTreeMap::new(),
+    };
+    let linked = linker.link(network, &known, sizes, samples);
+    let loss = linked.map_err(|error| UnfoldError::from(RewriteError::from(error)))?;
+    if let Some(reason) = linker.obstacle {
+        return Ok(Err(Unlinked(reason)));
+    }
+    Ok(Ok(Linked {
+        graph: linker.graph,
+        loss,
+        gradients: linker.found,
+        blocks: linker.blocks,
+    }))
+}
+
+/// What stands against Hessian blocks in one graph.
+fn obstacle(options: &RunOptions) -> Option<String> {
+    if options.batch == Batch::Exact {
+        return Some("every sample has a Hessian of its own with `--batch exact`".into());
+    }
+    if options.curvature == Curvature::Fisher && options.sampling != Sampling::Exact {
+        return Some("targets are drawn from the model of the loss".into());
+    }
+    if options.blocks != Blocks::Parameter {
+        return Some("several parameters have one block".into());
+    }
+    None
+}
+
+struct Linker<'a> {
+    graph: Graph,
+    draft: &'a Draft,
+    /// One for every node.
+    splices: Vec<Splice<'a>>,
+    /// What has arrived at each node's value.
+    gradients: Vec<Vec<Id>>,
+    frontier: Frontier,
+    /// The columns of roots that have arrived at each node's value.
+    roots: Vec<Vec<Id>>,
+    /// The gradients of parameters.
+    found: BTreeMap<Name, Id>,
+    blocks: BTreeMap<Name, Id>,
+    curvature: Curvature,
+    /// Hessians go back, not roots of them, nor gradients alone.
+    has_hessians: bool,
+    /// What stands against it, found on the way.
+    obstacle: Option<String>,
+}
+
+impl<'a> Linker<'a> {
+    fn link(
+        &mut self,
+        network: &Network,
+        forms: &'a HashMap<usize, Forms>,
+        sizes: &Sizes,
+        samples: usize,
+    ) -> Result<Id, ShapeError> {
+        let count = Dimension::constant(samples as u64);
+        let numbers: BTreeMap<Name, Dimension> = numbers(sizes);
+        for parameter in &network.parameters {
+            self.declare(parameter, parameter.shape.substitute(&numbers));
+        }
+        for value in network.inputs.iter().chain(&network.targets) {
+            let rows = value.shape.size().substitute(&numbers);
+            self.declare(value, Shape::matrix(rows, count.clone()));
+        }
+        let stages = &self.draft.stages;
+        let mut loss = None;
+        for stage in stages {
+            let module = &self.draft.modules[stage.pass];
+            let own = &forms[&stage.pass];
+            let mut dimensions = self::numbers(&module.sizes);
+            dimensions.insert(own.samples.clone(), count.clone());
+            self.splices
+                .push(Splice::new(&own.graph, dimensions, stage.pass));
+        }
+        for (place, stage) in stages.iter().enumerate() {
+            let own = &forms[&stage.pass];
+            for (variable, full) in &stage.parameters {
+                self.read(place, variable.clone(), full)?;
+            }
+            for (variable, name) in &stage.data {
+                self.read(place, columns_of(variable), name)?;
+            }
+            let Batched::Value(output) = own.output else {
+                continue;
+            };
+            let value = self.splices[place].write(&mut self.graph, output)?;
+            for (reader, input) in &stage.readers {
+                self.splices[*reader].put(columns_of(input), value);
+            }
+            loss = Some(value);
+        }
+        for (place, stage) in stages.iter().enumerate().rev() {
+            if stage.runs_backward() {
+                self.backward(place, stage, &forms[&stage.pass], &count)?;
+            }
+        }
+        let mut columns = Dimension::one();
+        for (place, stage) in stages.iter().enumerate().rev() {
+            let own = &forms[&stage.pass];
+            if let Some(root) = &own.loss_root {
+                columns = Dimension::constant(root.columns as u64);
+                self.loss_root(place, stage, root, &count)?;
+            }
+            if stage.live && stage.upstream == Upstream::Given {
+                self.root(place, stage, own, (&count, &columns))?;
+            }
+        }
+        self.keep_shared();
+        loss.ok_or_else(|| ShapeError {
+            message: "the network has no loss".into(),
+            help: None,
+        })
+    }
+
+    fn declare(&mut self, value: &NetworkValue, shape: Shape) {
+        let is_same = shape == value.shape;
+        let variable = Variable {
+            shape,
+            role: Role::Parameter,
+            facts: if is_same {
+                value.facts
+            } else {
+                Facts::default()
+            },
+        };
+        self.graph.declare(value.name.clone(), variable);
+    }
+
+    /// A value of the network in the place of a module's variable.
+    fn read(&mut self, place: usize, variable: Name, name: &Name) -> Result<(), ShapeError> {
+        let id = self.graph.node(Op::Variable(name.clone()), &[])?;
+        self.splices[place].put(variable, id);
+        Ok(())
+    }
+
+    fn sum(&mut self, terms: &[Id]) -> Result<Option<Id>, ShapeError> {
+        match terms {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            several => self.graph.node(Op::Add, several).map(Some),
+        }
+    }
+}
+
+fn numbers(sizes: &Sizes) -> BTreeMap<Name, Dimension> {
+    let sizes = sizes.iter();
+    sizes
+        .map(|(name, size)| (name.clone(), Dimension::constant(*size as u64)))
+        .collect()
+}
