@@ -9,9 +9,10 @@ use smallvec::SmallVec;
 use crate::expr::Name;
 use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
 
-use super::algebra::{Algebra, MatrixRef, Nalgebra, clip};
+use super::algebra::{Algebra, MatrixRef, clip};
 use super::arena::Arena;
 use super::element::Element;
+use super::faer::Faer;
 use super::loops::{self, Registers};
 use super::outputs::{OutputBlock, Outputs};
 use super::reduce;
@@ -81,7 +82,7 @@ pub fn execute<T: Element>(
 
 /// A program with its buffers, to be run many times.
 #[derive(Debug)]
-pub struct Executor<'p, T, A = Nalgebra> {
+pub struct Executor<'p, T, A = Faer<T>> {
     program: &'p Program,
     algebra: A,
     arena: Arena<T>,
@@ -89,9 +90,9 @@ pub struct Executor<'p, T, A = Nalgebra> {
 }
 
 impl<'p, T: Element> Executor<'p, T> {
-    /// Buffers for `program` and the reference algebra.
+    /// Buffers for `program` and the fast algebra.
     pub fn new(program: &'p Program) -> Self {
-        Self::with_algebra(program, Nalgebra)
+        Self::with_algebra(program, Faer::default())
     }
 }
 
@@ -266,14 +267,14 @@ impl<'a, T: Element> Memory<'a, T> {
                 right,
                 symmetric: false,
             } => {
-                algebra.product(out, self.matrix(left), self.matrix(right));
+                algebra.product(out, T::one(), self.matrix(left), self.matrix(right));
             }
             Kernel::Product {
                 left,
                 right,
                 symmetric: true,
             } => {
-                algebra.symmetric_product(out, self.matrix(left), self.matrix(right));
+                algebra.symmetric_product(out, T::one(), self.matrix(left), self.matrix(right));
             }
             Kernel::BlockProduct {
                 left,
@@ -283,7 +284,8 @@ impl<'a, T: Element> Memory<'a, T> {
                 let (whole, right) = (self.matrix(left), self.matrix(right));
                 let part = out.len() / blocks;
                 for (k, out) in out.chunks_exact_mut(part).enumerate() {
-                    algebra.product(out, whole.columns(k * right.rows, right.rows), right);
+                    let left = whole.columns(k * right.rows, right.rows);
+                    algebra.product(out, T::one(), left, right);
                 }
             }
             Kernel::ProductDiagonal { left, right } => {
