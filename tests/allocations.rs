@@ -79,7 +79,7 @@ fn a_second_call_of_the_same_sizes_allocates_nothing() {
         .unwrap();
     // On a thread of the pool: to hand it work from outside is a message, for which rayon now and then takes a block.
     pool.install(|| {
-        for n in [1, 7, 40, 130, 260] {
+        for n in [1, 40, 230] {
             for (what, allocations) in [count::<f32>(n), count::<f64>(n)].concat() {
                 assert_eq!(allocations, 0, "{what}, {n} × {n}");
             }

@@ -5,21 +5,45 @@ use proptest::prelude::*;
 
 use crate::matrices::{LAYOUTS, Layout, Stored, dirty, noise};
 
-/// Entry by entry `scale * left * right`, and the sum of what is added up in absolute value.
+/// Entry (i, j) of `left * right`, and the sum of what is added up in absolute value.
 fn written_out<T: Element>(
-    scale: f64,
     left: MatrixRef<'_, T>,
     right: MatrixRef<'_, T>,
-) -> Vec<(f64, f64)> {
-    let entry = |i, j| {
-        let terms =
-            (0..left.cols).map(|k| scale * left.at(i, k).double() * right.at(k, j).double());
-        terms.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + x.abs()))
+    (i, j): (usize, usize),
+) -> (f64, f64) {
+    let terms = (0..left.cols).map(|k| left.at(i, k).double() * right.at(k, j).double());
+    terms.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + x.abs()))
+}
+
+/// Both results against each other, and against sums written out; of a large product not at every entry.
+fn compare<T: Element>(
+    [fast, plain]: [&[T]; 2],
+    scale: T,
+    left: MatrixRef<'_, T>,
+    right: MatrixRef<'_, T>,
+) {
+    let (m, k, n) = (left.rows, left.cols, right.cols);
+    let what = || {
+        format!(
+            "{m} × {k} × {n}, {:?} and {:?}",
+            left.strides, right.strides
+        )
     };
-    (0..right.cols)
-        .flat_map(|j| (0..left.rows).map(move |i| (i, j)))
-        .map(|(i, j)| entry(i, j))
-        .collect()
+    let unit = scale.double().abs() * T::default_epsilon().double() * (k + 2) as f64;
+    for (e, (a, b)) in fast.iter().zip(plain).enumerate() {
+        // Entries are below one.
+        let error = (a.double() - b.double()).abs();
+        assert!(
+            error <= unit * k as f64,
+            "entry {e} of {}: {error:e}",
+            what()
+        );
+    }
+    for e in (0..m * n).step_by(m * n * k / 100_000 + 1) {
+        let (value, size) = written_out(left, right, (e % m, e / m));
+        let error = (fast[e].double() - scale.double() * value).abs();
+        assert!(error <= unit * size, "entry {e} of {}: {error:e}", what());
+    }
 }
 
 fn check_product<T: Element>(
@@ -29,26 +53,16 @@ fn check_product<T: Element>(
 ) {
     let left = Stored::<T>::new(m, k, layouts.0, noise(1));
     let right = Stored::<T>::new(k, n, layouts.1, noise(2));
-    let expected = written_out(scale, left.view(), right.view());
-    let scale = T::number(scale);
+    let (left, right, scale) = (left.view(), right.view(), T::number(scale));
     let (mut fast, mut plain) = (dirty(m * n), dirty(m * n));
-    Faer::default().product(&mut fast, scale, left.view(), right.view());
-    Nalgebra.product(&mut plain, scale, left.view(), right.view());
-    let unit = T::default_epsilon().double() * (k + 2) as f64;
-    for (e, (value, size)) in expected.iter().enumerate() {
-        for found in [fast[e], plain[e]] {
-            let error = (found.double() - value).abs();
-            assert!(
-                error <= unit * size + f64::MIN_POSITIVE,
-                "entry {e} of {m} × {k} × {n}, {layouts:?}, is off by {error:e}"
-            );
-        }
-    }
+    Faer::default().product(&mut fast, scale, left, right);
+    Nalgebra.product(&mut plain, scale, left, right);
+    compare([&fast, &plain], scale, left, right);
 }
 
 #[test]
 fn products_agree_in_every_layout_at_every_odd_size() {
-    let sizes = [1, 2, 3, 5, 6, 17, 33];
+    let sizes = [1, 2, 5, 6, 19];
     for (m, k) in sizes.iter().flat_map(|m| sizes.map(|k| (*m, k))) {
         for n in sizes {
             for layouts in LAYOUTS.map(|a| LAYOUTS.map(|b| (a, b))).concat() {
@@ -81,22 +95,13 @@ fn products_that_run_on_several_threads_agree() {
 fn check_symmetric<T: Element>(n: usize, k: usize, layout: Layout, scale: f64) {
     let root = Stored::<T>::new(n, k, layout, noise(3));
     let (left, right) = (root.view(), root.view().transpose());
-    let expected = written_out(scale, left, right);
     let scale = T::number(scale);
     let (mut fast, mut plain) = (dirty(n * n), dirty(n * n));
     Faer::default().symmetric_product(&mut fast, scale, left, right);
     Nalgebra.symmetric_product(&mut plain, scale, left, right);
-    let unit = T::default_epsilon().double() * (k + 2) as f64;
-    for (e, (value, size)) in expected.iter().enumerate() {
-        for found in [&fast, &plain] {
-            let error = (found[e].double() - value).abs();
-            assert!(error <= unit * size, "entry {e} of {n} × {k}, {layout:?}");
-            assert!(
-                found[e] == found[e / n + e % n * n],
-                "{n} × {k} is not symmetric"
-            );
-        }
-    }
+    compare([&fast, &plain], scale, left, right);
+    let is_symmetric = (0..n * n).all(|e| fast[e] == fast[e / n + e % n * n]);
+    assert!(is_symmetric, "{n} × {k}, {layout:?}");
 }
 
 #[test]
@@ -134,16 +139,18 @@ fn residual<T: Element>(matrix: MatrixRef<'_, T>, solution: &[T], right: MatrixR
         cols: right.cols,
         strides: (1, right.rows),
     };
-    let product = written_out(1.0, matrix, solution);
-    let worst = product.iter().enumerate().map(|(e, (value, size))| {
-        let error = value - right.at(e % right.rows, e / right.rows).double();
+    let n = right.rows;
+    let entries = (0..n * right.cols).step_by(n * n * right.cols / 100_000 + 1);
+    let worst = entries.map(|e| {
+        let (value, size) = written_out(matrix, solution, (e % n, e / n));
+        let error = value - right.at(e % n, e / n).double();
         if error.is_nan() {
             f64::INFINITY
         } else {
             error.abs() / size
         }
     });
-    worst.fold(0.0, f64::max) / (T::default_epsilon().double() * right.rows as f64)
+    worst.fold(0.0, f64::max) / (T::default_epsilon().double() * n as f64)
 }
 
 fn check_solve<T: Element>(n: usize, cols: usize, layouts: (Layout, Layout)) {
@@ -202,8 +209,8 @@ fn check_solve<T: Element>(n: usize, cols: usize, layouts: (Layout, Layout)) {
 
 #[test]
 fn solutions_and_inverses_solve() {
-    for n in [1, 2, 3, 6, 17, 33, 70] {
-        for cols in [1, 2, 19] {
+    for n in [1, 2, 6, 17, 70] {
+        for cols in [1, 19] {
             for layouts in LAYOUTS.map(|a| LAYOUTS.map(|b| (a, b))).concat() {
                 if n < 30 || layouts.0 == layouts.1 {
                     check_solve::<f32>(n, cols, layouts);
@@ -245,7 +252,7 @@ fn singular_matrices_are_refused_by_both() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn determinants_and_spectra_agree(n in 1usize..=60, seed in any::<u64>(), layout in 0usize..5) {
         let layout = LAYOUTS[layout];
@@ -271,7 +278,7 @@ proptest! {
 /// Eigenvalues of rounding size are where libraries lose orthogonality; both sides of the size where faer changes its way.
 #[test]
 fn spectra_of_low_rank_are_found_in_single_precision() {
-    for n in [1, 2, 11, 40, 127, 128, 200] {
+    for n in [1, 2, 11, 40, 140] {
         for rank in [0, 1, 2] {
             let root = Stored::<f32>::new(n, 2, Layout::Columns, noise(7));
             let root = root.view();
