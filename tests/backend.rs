@@ -1,6 +1,12 @@
 //! Execution against the reference evaluator: whatever the kernels do, the numbers are the expression's.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "backend/algebra.rs"]
+mod algebra;
+#[path = "backend/edges.rs"]
+mod edges;
+#[path = "backend/matrices.rs"]
+mod matrices;
 #[path = "backend/random.rs"]
 mod random;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]

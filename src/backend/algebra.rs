@@ -1,7 +1,5 @@
-//! Linear algebra behind a small trait, and nalgebra behind it. Why a trait: products and factorisations are most of the
-//! time of a pass, so a faster library must be able to take this one's place without touching anything else.
-
-use nalgebra::{ComplexField, DMatrix, DMatrixView, DMatrixViewMut, Dyn, LU, SymmetricEigen};
+//! Linear algebra behind a small trait. Why a trait: products and factorisations are most of the time of a pass, so the
+//! fast library stands behind it beside a plain one that it is tested against, and nothing else knows of either.
 
 use super::element::{Element, max};
 
@@ -19,15 +17,9 @@ pub struct MatrixRef<'a, T> {
 }
 
 impl<T: Element> MatrixRef<'_, T> {
-    fn view(&self) -> DMatrixView<'_, T, Dyn, Dyn> {
-        let (rows, cols) = (self.rows, self.cols);
-        DMatrixView::from_slice_with_strides_generic(
-            self.data,
-            Dyn(rows),
-            Dyn(cols),
-            Dyn(self.strides.0),
-            Dyn(self.strides.1),
-        )
+    /// Entry (row, column).
+    pub fn at(&self, row: usize, col: usize) -> T {
+        self.data[row * self.strides.0 + col * self.strides.1]
     }
 
     /// The transpose, by swapping strides.
@@ -50,18 +42,18 @@ impl<T: Element> MatrixRef<'_, T> {
         }
     }
 
-    /// Rows from `start` on.
+    /// Rows `start .. start + count`.
     #[must_use]
-    pub fn rows_from(self, start: usize) -> Self {
+    pub fn rows(self, start: usize, count: usize) -> Self {
         Self {
             data: &self.data[start * self.strides.0..],
-            rows: self.rows - start,
+            rows: count,
             ..self
         }
     }
 
-    fn is_finite(&self) -> bool {
-        self.data.iter().all(ComplexField::is_finite)
+    pub(crate) fn is_finite(&self) -> bool {
+        (0..self.cols).all(|j| (0..self.rows).all(|i| self.at(i, j).is_finite()))
     }
 }
 
@@ -71,17 +63,36 @@ pub struct Singular;
 
 /// Products and factorisations of dense matrices. Results are contiguous, column by column.
 pub trait Algebra<T> {
-    /// `out = left * right`.
-    fn product(&mut self, out: &mut [T], left: MatrixRef<'_, T>, right: MatrixRef<'_, T>);
+    /// `out = scale * left * right`.
+    fn product(&mut self, out: &mut [T], scale: T, left: MatrixRef<'_, T>, right: MatrixRef<'_, T>);
 
-    /// `out = left * right`, known to be symmetric: half of it need be computed.
-    fn symmetric_product(&mut self, out: &mut [T], left: MatrixRef<'_, T>, right: MatrixRef<'_, T>);
+    /// `out = scale * left * right`, known to be symmetric: the lower half is computed and mirrored.
+    fn symmetric_product(
+        &mut self,
+        out: &mut [T],
+        scale: T,
+        left: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    );
 
     /// `out = matrix⁻¹ right`.
     ///
     /// # Errors
     /// When the matrix is singular.
     fn solve(
+        &mut self,
+        out: &mut [T],
+        matrix: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) -> Result<(), Singular>;
+
+    /// `out = matrix⁻¹ right` for a symmetric matrix expected to be positive definite, of which the lower half may be all
+    /// that is read: by Cholesky's factors, and where there are none because it is not positive definite, by those of
+    /// [`Algebra::solve`].
+    ///
+    /// # Errors
+    /// When the matrix is singular.
+    fn solve_positive(
         &mut self,
         out: &mut [T],
         matrix: MatrixRef<'_, T>,
@@ -102,176 +113,6 @@ pub trait Algebra<T> {
 
     /// `out` = the symmetric matrix with its eigenvalues replaced by `f` of them; NaN everywhere if it is not finite.
     fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T);
-}
-
-/// nalgebra: products through `gemm` with swapped strides for transposes, LU and symmetric eigenvalues.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nalgebra;
-
-/// Columns of a symmetric product computed at once.
-const PANEL: usize = 64;
-
-impl<T: Element> Algebra<T> for Nalgebra {
-    fn product(&mut self, out: &mut [T], left: MatrixRef<'_, T>, right: MatrixRef<'_, T>) {
-        if left.rows == 1 {
-            // x A = (A' x')', and a row is stored like a column.
-            let mut column = DMatrixViewMut::from_slice(out, right.cols, 1);
-            multiply(&mut column, right.transpose(), left.transpose());
-        } else {
-            let mut out = DMatrixViewMut::from_slice(out, left.rows, right.cols);
-            multiply(&mut out, left, right);
-        }
-    }
-
-    fn symmetric_product(
-        &mut self,
-        out: &mut [T],
-        left: MatrixRef<'_, T>,
-        right: MatrixRef<'_, T>,
-    ) {
-        let n = left.rows;
-        let mut result = DMatrixViewMut::from_slice(out, n, n);
-        // Panels of columns from the diagonal down, then the mirror image.
-        for start in (0..n).step_by(PANEL) {
-            let count = PANEL.min(n - start);
-            let (below, panel) = (left.rows_from(start), right.columns(start, count));
-            let mut part = result.view_mut((start, start), (n - start, count));
-            multiply(&mut part, below, panel);
-        }
-        for j in 0..n {
-            for i in 0..j {
-                result[(i, j)] = result[(j, i)];
-            }
-        }
-    }
-
-    fn solve(
-        &mut self,
-        out: &mut [T],
-        matrix: MatrixRef<'_, T>,
-        right: MatrixRef<'_, T>,
-    ) -> Result<(), Singular> {
-        let mut out = DMatrixViewMut::from_slice(out, right.rows, right.cols);
-        out.copy_from(&right.view());
-        if factorised(matrix).solve_mut(&mut out) {
-            Ok(())
-        } else {
-            Err(Singular)
-        }
-    }
-
-    fn inverse(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>) -> Result<(), Singular> {
-        let mut out = DMatrixViewMut::from_slice(out, matrix.rows, matrix.rows);
-        out.fill_with_identity();
-        if factorised(matrix).solve_mut(&mut out) {
-            Ok(())
-        } else {
-            Err(Singular)
-        }
-    }
-
-    fn determinant(&mut self, matrix: MatrixRef<'_, T>) -> T {
-        factorised(matrix).determinant()
-    }
-
-    fn log_determinant(&mut self, matrix: MatrixRef<'_, T>) -> T {
-        // Factor by factor: the determinant itself may overflow.
-        factorised(matrix)
-            .lu_internal()
-            .diagonal()
-            .iter()
-            .fold(T::zero(), |sum, u| sum + ComplexField::abs(*u).ln())
-    }
-
-    fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T) {
-        let n = matrix.rows;
-        let mut out = DMatrixViewMut::from_slice(out, n, n);
-        let whole = matrix.view().into_owned();
-        let found = if matrix.is_finite() {
-            symmetric_eigen((&whole + whole.transpose()) * T::number(0.5))
-        } else {
-            None
-        };
-        let Some(SymmetricEigen {
-            eigenvectors,
-            eigenvalues,
-        }) = found
-        else {
-            return out.fill(T::number(f64::NAN));
-        };
-        let mut scaled = eigenvectors.clone();
-        for (mut column, value) in scaled.column_iter_mut().zip(eigenvalues.iter()) {
-            column *= f(*value);
-        }
-        out.gemm(T::one(), &scaled, &eigenvectors.transpose(), T::zero());
-    }
-}
-
-/// Eigenvalues and eigenvectors of a symmetric and finite matrix.
-///
-/// Of a matrix of low rank nothing but rounding is left after a few reflections, smaller from each to the next until it
-/// underflows: nalgebra then finds vectors that are not orthogonal, or NaN. So the vectors are looked at, and where they are
-/// bad, the matrix is shifted away from zero: eigenvalues are then found to working precision of the norm.
-pub(crate) fn symmetric_eigen<T: Element>(matrix: DMatrix<T>) -> Option<SymmetricEigen<T, Dyn>> {
-    let size = matrix.nrows();
-    let (epsilon, steps) = (T::default_epsilon(), 100 * size.max(10));
-    let attempt = |matrix: DMatrix<T>| {
-        let found = SymmetricEigen::try_new(matrix, epsilon, steps)?;
-        let mut error = found.eigenvectors.tr_mul(&found.eigenvectors);
-        for i in 0..size {
-            error[(i, i)] -= T::one();
-        }
-        // Written so that NaN is bad.
-        let tolerance = epsilon * T::number(8.0 * size as f64);
-        let is_good =
-            error.norm() <= tolerance && found.eigenvalues.iter().all(ComplexField::is_finite);
-        is_good.then_some(found)
-    };
-    let shift = matrix.norm() * T::number(2.0);
-    attempt(matrix.clone()).or_else(|| {
-        let mut shifted = matrix;
-        for i in 0..size {
-            shifted[(i, i)] += shift;
-        }
-        let mut found = attempt(shifted)?;
-        found.eigenvalues.add_scalar_mut(-shift);
-        Some(found)
-    })
-}
-
-/// nalgebra's `gemm` packs its operands only when every dimension is larger than this.
-const SMALL: usize = 5;
-
-/// `out = left * right`. Below nalgebra's threshold column by column: its unpacked loop reads past the end of a left
-/// factor whose rows are not contiguous, so a stored transpose is multiplied by dot products instead.
-fn multiply<T: Element>(
-    out: &mut DMatrixViewMut<'_, T>,
-    left: MatrixRef<'_, T>,
-    right: MatrixRef<'_, T>,
-) {
-    let (a, b) = (left.view(), right.view());
-    if [left.rows, left.cols, right.cols]
-        .iter()
-        .all(|n| *n > SMALL)
-    {
-        out.gemm(T::one(), &a, &b, T::zero());
-        return;
-    }
-    let transpose = left.transpose();
-    let transpose = transpose.view();
-    for j in 0..right.cols {
-        let mut column = out.column_mut(j);
-        if left.strides.0 == 1 {
-            column.gemv(T::one(), &a, &b.column(j), T::zero());
-        } else {
-            column.gemv_tr(T::one(), &transpose, &b.column(j), T::zero());
-        }
-    }
-}
-
-fn factorised<T: Element>(matrix: MatrixRef<'_, T>) -> LU<T, Dyn, Dyn> {
-    let owned: DMatrix<T> = matrix.view().into_owned();
-    LU::new(owned)
 }
 
 /// max(·, 0), NaN kept.

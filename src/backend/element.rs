@@ -6,7 +6,7 @@ use nalgebra::{ComplexField, RealField};
 use crate::kernel::ScalarOp;
 
 /// `f64` or `f32`.
-pub trait Element: RealField + Copy + Default {
+pub trait Element: RealField + faer::traits::RealField + Copy + Default {
     /// The nearest number of this type.
     fn number(value: f64) -> Self;
     /// The same number in double precision.

@@ -9,9 +9,10 @@ use smallvec::SmallVec;
 use crate::expr::Name;
 use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
 
-use super::algebra::{Algebra, MatrixRef, Nalgebra, clip};
+use super::algebra::{Algebra, MatrixRef, clip};
 use super::arena::{Arena, Rest};
 use super::element::Element;
+use super::faer::Faer;
 use super::loops::{self, Read, Registers};
 use super::outputs::{OutputBlock, Outputs};
 use super::{reduce, roots};
@@ -91,7 +92,7 @@ pub fn execute<T: Element>(
 
 /// A program with its buffers, to be run many times.
 #[derive(Debug)]
-pub struct Executor<'p, T, A = Nalgebra> {
+pub struct Executor<'p, T, A = Faer<T>> {
     program: &'p Program,
     algebra: A,
     arena: Arena<T>,
@@ -99,9 +100,9 @@ pub struct Executor<'p, T, A = Nalgebra> {
 }
 
 impl<'p, T: Element> Executor<'p, T> {
-    /// Buffers for `program` and the reference algebra.
+    /// Buffers for `program` and the fast algebra.
     pub fn new(program: &'p Program) -> Self {
-        Self::with_algebra(program, Nalgebra)
+        Self::with_algebra(program, Faer::default())
     }
 }
 
@@ -253,12 +254,6 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
     }
 }
 
-fn scaled<T: Element>(out: &mut [T], scale: crate::kernel::Number) {
-    if scale.0 != 1.0 {
-        out.iter_mut().for_each(|x| *x *= T::number(scale.0));
-    }
-}
-
 /// What a step can read: the inputs in place, and the arena without the step's own buffers.
 struct Memory<'a, T> {
     program: &'a Program,
@@ -310,8 +305,12 @@ impl<'a, T: Element> Memory<'a, T> {
                 symmetric: false,
                 scale,
             } => {
-                algebra.product(out, self.matrix(left), self.matrix(right));
-                scaled(out, *scale);
+                algebra.product(
+                    out,
+                    T::number(scale.0),
+                    self.matrix(left),
+                    self.matrix(right),
+                );
             }
             Kernel::Product {
                 left,
@@ -319,8 +318,12 @@ impl<'a, T: Element> Memory<'a, T> {
                 symmetric: true,
                 scale,
             } => {
-                algebra.symmetric_product(out, self.matrix(left), self.matrix(right));
-                scaled(out, *scale);
+                algebra.symmetric_product(
+                    out,
+                    T::number(scale.0),
+                    self.matrix(left),
+                    self.matrix(right),
+                );
             }
             Kernel::BlockProduct {
                 left,
@@ -330,7 +333,8 @@ impl<'a, T: Element> Memory<'a, T> {
                 let (whole, right) = (self.matrix(left), self.matrix(right));
                 let part = out.len() / blocks;
                 for (k, out) in out.chunks_exact_mut(part).enumerate() {
-                    algebra.product(out, whole.columns(k * right.rows, right.rows), right);
+                    let left = whole.columns(k * right.rows, right.rows);
+                    algebra.product(out, T::one(), left, right);
                 }
             }
             Kernel::ProductDiagonal { left, right } => {

@@ -1,0 +1,353 @@
+//! The fast algebra: faer behind [`Algebra`]. Why: its products run at the speed of the machine and its factorisations
+//! several times faster than nalgebra's. Whatever it needs beside its operands stays here from one call to the next, so
+//! that a call of the same sizes allocates nothing.
+
+use faer::diag::DiagMut;
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt;
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::lu::partial_pivoting::factor::{lu_in_place, lu_in_place_scratch};
+use faer::linalg::triangular_solve::{
+    solve_lower_triangular_in_place, solve_unit_lower_triangular_in_place,
+    solve_upper_triangular_in_place,
+};
+use faer::{MatMut, MatRef, Par};
+use nalgebra::{ComplexField, DMatrix, DVector, Dyn, SymmetricEigen};
+
+use super::algebra::{Algebra, MatrixRef, Singular};
+use super::element::Element;
+use super::plain::Nalgebra;
+use super::products;
+
+/// faer, with the memory that its factorisations work in.
+///
+/// The results depend on the operands and on the processor's instruction set, not on the number of threads.
+#[derive(Debug, Default)]
+pub struct Faer<T> {
+    /// The matrix that is factorised, then its factors.
+    factors: Vec<T>,
+    vectors: Vec<T>,
+    values: Vec<T>,
+    scaled: Vec<T>,
+    /// Row i of the permuted matrix is row `permutation[i]` of the matrix.
+    permutation: Vec<usize>,
+    inverse_permutation: Vec<usize>,
+    memory: Memory,
+}
+
+impl<T: Element> Algebra<T> for Faer<T> {
+    fn product(
+        &mut self,
+        out: &mut [T],
+        scale: T,
+        left: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) {
+        let (Some(a), Some(b)) = (products::view(left), products::view(right)) else {
+            return Nalgebra.product(out, scale, left, right);
+        };
+        products::product(column_major(out, left.rows, right.cols), scale, a, b);
+    }
+
+    fn symmetric_product(
+        &mut self,
+        out: &mut [T],
+        scale: T,
+        left: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) {
+        let (Some(a), Some(b)) = (products::view(left), products::view(right)) else {
+            return Nalgebra.symmetric_product(out, scale, left, right);
+        };
+        products::symmetric_product(column_major(out, left.rows, left.rows), scale, a, b);
+    }
+
+    fn solve(
+        &mut self,
+        out: &mut [T],
+        matrix: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) -> Result<(), Singular> {
+        self.factorise(matrix);
+        self.is_regular(matrix.rows)?;
+        let rows = self.permutation.iter();
+        for (j, column) in columns(out, right.rows, right.cols) {
+            for (entry, row) in column.iter_mut().zip(rows.clone()) {
+                *entry = right.at(*row, j);
+            }
+        }
+        self.substitute(column_major(out, right.rows, right.cols));
+        Ok(())
+    }
+
+    fn solve_positive(
+        &mut self,
+        out: &mut [T],
+        matrix: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) -> Result<(), Singular> {
+        let n = matrix.rows;
+        copy(&mut self.factors, matrix);
+        let mut factors = column_major(&mut self.factors, n, n);
+        let stack = self.memory.get(llt::factor::cholesky_in_place_scratch::<T>(
+            n,
+            Par::Seq,
+            faer::Spec::default(),
+        ));
+        let found = llt::factor::cholesky_in_place(
+            factors.as_mut(),
+            llt::factor::LltRegularization::default(),
+            Par::Seq,
+            stack,
+            faer::Spec::default(),
+        );
+        if found.is_err() {
+            return self.solve(out, matrix, right);
+        }
+        for (j, column) in columns(out, n, right.cols) {
+            for (i, entry) in column.iter_mut().enumerate() {
+                *entry = right.at(i, j);
+            }
+        }
+        let lower = factors.as_ref();
+        products::by_columns(column_major(out, n, right.cols), 2 * n * n, &|mut out| {
+            solve_lower_triangular_in_place(lower, out.as_mut(), Par::Seq);
+            solve_upper_triangular_in_place(lower.transpose(), out, Par::Seq);
+        });
+        Ok(())
+    }
+
+    fn inverse(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>) -> Result<(), Singular> {
+        self.factorise(matrix);
+        self.is_regular(matrix.rows)?;
+        // The permutation of the identity.
+        out[..matrix.rows * matrix.rows].fill(T::zero());
+        for (i, row) in self.permutation.iter().enumerate() {
+            out[i + row * matrix.rows] = T::one();
+        }
+        self.substitute(column_major(out, matrix.rows, matrix.rows));
+        Ok(())
+    }
+
+    fn determinant(&mut self, matrix: MatrixRef<'_, T>) -> T {
+        let sign = if self.factorise(matrix).is_multiple_of(2) {
+            T::one()
+        } else {
+            -T::one()
+        };
+        let pivots = self.pivots_to_zero(matrix);
+        pivots.fold(sign, |product, pivot| product * pivot)
+    }
+
+    fn log_determinant(&mut self, matrix: MatrixRef<'_, T>) -> T {
+        self.factorise(matrix);
+        // Factor by factor: the determinant itself may overflow.
+        let logarithms = self
+            .pivots_to_zero(matrix)
+            .map(|pivot| ComplexField::abs(pivot).ln());
+        logarithms.fold(T::zero(), |sum, logarithm| sum + logarithm)
+    }
+
+    fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T) {
+        let n = matrix.rows;
+        let half = T::number(0.5);
+        self.factors.clear();
+        for j in 0..n {
+            let column = (0..n).map(|i| (matrix.at(i, j) + matrix.at(j, i)) * half);
+            self.factors.extend(column);
+        }
+        if !self.eigen(n) {
+            return out.fill(T::number(f64::NAN));
+        }
+        self.scaled.resize(n * n, T::zero());
+        let pairs = self.scaled.chunks_exact_mut(n.max(1));
+        for ((scaled, vector), value) in pairs.zip(self.vectors.chunks_exact(n)).zip(&self.values) {
+            let value = f(*value);
+            for (entry, x) in scaled.iter_mut().zip(vector) {
+                *entry = *x * value;
+            }
+        }
+        let scaled = MatRef::from_column_major_slice(&self.scaled, n, n);
+        let vectors = MatRef::from_column_major_slice(&self.vectors, n, n);
+        products::symmetric_product(
+            column_major(out, n, n),
+            T::one(),
+            scaled,
+            vectors.transpose(),
+        );
+    }
+}
+
+impl<T: Element> Faer<T> {
+    /// P A = L U, and the number of rows exchanged.
+    fn factorise(&mut self, matrix: MatrixRef<'_, T>) -> usize {
+        let n = matrix.rows;
+        copy(&mut self.factors, matrix);
+        self.permutation.resize(n, 0);
+        self.inverse_permutation.resize(n, 0);
+        let stack = self.memory.get(lu_in_place_scratch::<usize, T>(
+            n,
+            n,
+            Par::Seq,
+            faer::Spec::default(),
+        ));
+        let (found, _) = lu_in_place(
+            column_major(&mut self.factors, n, n),
+            &mut self.permutation,
+            &mut self.inverse_permutation,
+            Par::Seq,
+            stack,
+            faer::Spec::default(),
+        );
+        found.transposition_count
+    }
+
+    fn pivots(&self, n: usize) -> impl Iterator<Item = T> {
+        (0..n).map(move |i| self.factors[i + i * n])
+    }
+
+    /// The pivots of a factorised matrix; of a singular one no more than the first that is zero, since faer divides by it
+    /// and goes on with NaN.
+    fn pivots_to_zero(&self, matrix: MatrixRef<'_, T>) -> impl Iterator<Item = T> {
+        let n = matrix.rows;
+        let zero = self.pivots(n).position(|pivot| pivot == T::zero());
+        let count = zero.filter(|_| matrix.is_finite()).map_or(n, |i| i + 1);
+        self.pivots(n).take(count)
+    }
+
+    fn is_regular(&self, n: usize) -> Result<(), Singular> {
+        if self.pivots(n).any(|pivot| pivot == T::zero()) {
+            Err(Singular)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// `out = U⁻¹ L⁻¹ out`
+    fn substitute(&self, out: MatMut<'_, T>) {
+        let n = out.nrows();
+        let factors = MatRef::from_column_major_slice(&self.factors, n, n);
+        products::by_columns(out, 2 * n * n, &|mut out| {
+            solve_unit_lower_triangular_in_place(factors, out.as_mut(), Par::Seq);
+            solve_upper_triangular_in_place(factors, out, Par::Seq);
+        });
+    }
+
+    /// Eigenvalues, in ascending order, and eigenvectors of the symmetric matrix in `factors`; false if there are none.
+    ///
+    /// Of a matrix of low rank nothing but rounding is left after a few reflections, smaller from each to the next until
+    /// it underflows, and vectors found from it need not be orthogonal, or numbers. So they are looked at, and where they
+    /// are bad, the matrix is shifted away from zero: eigenvalues are then found to working precision of the norm.
+    fn eigen(&mut self, n: usize) -> bool {
+        if !self.factors.iter().all(ComplexField::is_finite) {
+            return false;
+        }
+        if self.attempt(n) {
+            return true;
+        }
+        let shift = norm(&self.factors) * T::number(2.0);
+        for i in 0..n {
+            self.factors[i + i * n] += shift;
+        }
+        let is_good = self.attempt(n);
+        for value in &mut self.values {
+            *value -= shift;
+        }
+        is_good
+    }
+
+    fn attempt(&mut self, n: usize) -> bool {
+        self.vectors.resize(n * n, T::zero());
+        self.values.resize(n, T::zero());
+        self.scaled.resize(n * n, T::zero());
+        let stack = self.memory.get(self_adjoint_evd_scratch::<T>(
+            n,
+            ComputeEigenvectors::Yes,
+            Par::Seq,
+            faer::Spec::default(),
+        ));
+        let found = self_adjoint_evd(
+            MatRef::from_column_major_slice(&self.factors, n, n),
+            DiagMut::from_slice_mut(&mut self.values),
+            Some(column_major(&mut self.vectors, n, n)),
+            Par::Seq,
+            stack,
+            faer::Spec::default(),
+        );
+        if found.is_err() || !self.values.iter().all(ComplexField::is_finite) {
+            return false;
+        }
+        let vectors = MatRef::from_column_major_slice(&self.vectors, n, n);
+        products::symmetric_product(
+            column_major(&mut self.scaled, n, n),
+            T::one(),
+            vectors.transpose(),
+            vectors,
+        );
+        for i in 0..n {
+            self.scaled[i + i * n] -= T::one();
+        }
+        // NaN is not below the tolerance.
+        norm(&self.scaled) <= T::default_epsilon() * T::number(8.0 * n as f64)
+    }
+}
+
+/// Eigenvalues, in ascending order, and eigenvectors of a symmetric matrix; nothing if it is not finite.
+pub(crate) fn symmetric_eigen<T: Element>(matrix: DMatrix<T>) -> Option<SymmetricEigen<T, Dyn>> {
+    let n = matrix.nrows();
+    let mut algebra = Faer {
+        factors: matrix.data.into(),
+        ..Faer::default()
+    };
+    algebra.eigen(n).then(|| SymmetricEigen {
+        eigenvectors: DMatrix::from_vec(n, n, algebra.vectors),
+        eigenvalues: DVector::from_vec(algebra.values),
+    })
+}
+
+/// Working memory that grows and is kept.
+#[derive(Default)]
+struct Memory(Option<MemBuffer>);
+
+impl Memory {
+    fn get(&mut self, request: StackReq) -> &mut MemStack {
+        let size = request.unaligned_bytes_required();
+        let held = self.0.take().filter(|held| held.len() >= size);
+        let held = held.unwrap_or_else(|| MemBuffer::new(StackReq::new::<u8>(size)));
+        MemStack::new(self.0.insert(held))
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = self.0.as_ref().map_or(0, |held| held.len());
+        write!(f, "Memory({bytes})")
+    }
+}
+
+fn column_major<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
+    MatMut::from_column_major_slice_mut(&mut data[..rows * cols], rows, cols)
+}
+
+fn columns<T>(data: &mut [T], rows: usize, cols: usize) -> impl Iterator<Item = (usize, &mut [T])> {
+    data.chunks_exact_mut(rows.max(1)).take(cols).enumerate()
+}
+
+/// The entries, column by column.
+fn copy<T: Element>(data: &mut Vec<T>, matrix: MatrixRef<'_, T>) {
+    data.clear();
+    for j in 0..matrix.cols {
+        if matrix.strides.0 == 1 {
+            let start = j * matrix.strides.1;
+            data.extend_from_slice(&matrix.data[start..start + matrix.rows]);
+        } else {
+            data.extend((0..matrix.rows).map(|i| matrix.at(i, j)));
+        }
+    }
+}
+
+/// The Frobenius norm, in double precision: squares of single precision overflow early.
+fn norm<T: Element>(data: &[T]) -> T {
+    let squares: f64 = data.iter().map(|x| x.double() * x.double()).sum();
+    T::number(squares.sqrt())
+}
