@@ -1,6 +1,10 @@
 //! Execution against the reference evaluator: whatever the kernels do, the numbers are the expression's.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "backend/functions.rs"]
+mod functions;
+#[path = "backend/loops.rs"]
+mod loops;
 #[path = "backend/random.rs"]
 mod random;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]

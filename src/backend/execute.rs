@@ -12,7 +12,7 @@ use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
 use super::algebra::{Algebra, MatrixRef, Nalgebra, clip};
 use super::arena::Arena;
 use super::element::Element;
-use super::loops::{self, Registers};
+use super::loops::{Read, Registers, run_loop};
 use super::outputs::{OutputBlock, Outputs};
 use super::reduce;
 
@@ -158,12 +158,14 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
         };
         let result = match &step.kernel {
             Kernel::Loop(body) => {
-                let reads: SmallVec<[&[T]; 8]> = body
+                let reads: SmallVec<[Read<'_, T>; 8]> = body
                     .reads
                     .iter()
-                    .map(|(value, _)| memory.get(*value))
+                    .map(|(value, _)| Read::Array(memory.get(*value)))
                     .collect();
-                loops::run(body, &reads, &mut taken, registers);
+                let mut outputs: SmallVec<[&mut [T]; 4]> =
+                    taken.iter_mut().map(Vec::as_mut_slice).collect();
+                run_loop(body, &reads, &mut outputs, registers);
                 Ok(())
             }
             kernel => {
