@@ -7,6 +7,8 @@ mod functions;
 mod loops;
 #[path = "backend/random.rs"]
 mod random;
+#[path = "backend/reductions.rs"]
+mod reductions;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]
 #[path = "expr/universe.rs"]
 mod universe;

@@ -292,7 +292,7 @@ impl<'a, T: Element> Memory<'a, T> {
                 reduce::product_diagonal(out, self.matrix(left), self.matrix(right));
             }
             Kernel::Reduce { reduction, of } => {
-                out[0] = reduce::reduce(*reduction, self.get(of.value));
+                out[0] = reduce::reduce_entries(*reduction, self.get(of.value));
             }
             Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
             Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),

@@ -20,4 +20,5 @@ pub use element::Element;
 pub use execute::{ExecuteError, Executor, Inputs, execute};
 pub use loops::{Read, Registers, run_loop};
 pub use outputs::{OutputBlock, Outputs, khatri_rao};
+pub use reduce::{product_diagonal, reduce_entries, row_sums, softmax};
 pub use vector::{Instructions, Operand, Real, combine_entries, map_entries};

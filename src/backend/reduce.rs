@@ -24,8 +24,8 @@ const ROWS: usize = 512;
 /// Columns whose sum is added to the total at once, so that the error does not grow with all of them.
 const GROUP: usize = 64;
 
-/// All entries to one number.
-pub(crate) fn reduce<T: Element>(reduction: Reduction, data: &[T]) -> T {
+/// All entries to one number, by a tree that follows from their number alone.
+pub fn reduce_entries<T: Element>(reduction: Reduction, data: &[T]) -> T {
     match reduction {
         Reduction::Sum => sum(data, Term::Entry),
         Reduction::Product => data.iter().fold(T::one(), |product, x| product * *x),
@@ -112,8 +112,11 @@ fn exp_in_place<T: Element>(out: &mut [T]) {
     }
 }
 
-/// The sum of each row.
-pub(crate) fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
+/// The sum of each row of a matrix that is stored by columns or by rows: `out` has an entry for each.
+///
+/// # Panics
+/// When `out` is too short, or neither stride is 1.
+pub fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
     let (rows, cols) = (matrix.rows, matrix.cols);
     let (row, col) = matrix.strides;
     let out = &mut out[..rows];
@@ -164,8 +167,11 @@ fn blocks<T: Element>(out: &mut [T], entries: usize, f: impl Fn(usize, &mut [T])
     }
 }
 
-/// The diagonal of `left * right`.
-pub(crate) fn product_diagonal<T: Element>(
+/// The diagonal of `left * right`, whatever their strides: `out` has an entry for each row of `left`.
+///
+/// # Panics
+/// When `out` is too short.
+pub fn product_diagonal<T: Element>(
     out: &mut [T],
     left: MatrixRef<'_, T>,
     right: MatrixRef<'_, T>,
@@ -249,11 +255,15 @@ fn dot<T: Element>(a: &[T], b: &[T]) -> T {
     dot(&a[..middle], &b[..middle]) + dot(&a[middle..], &b[middle..])
 }
 
-/// The softmax of each column of `rows` entries.
-pub(crate) fn softmax<T: Element>(out: &mut [T], data: &[T], rows: usize) {
+/// The softmax of each column of `rows` entries. A column with NaN, with ∞ or of nothing but −∞ becomes NaN.
+///
+/// # Panics
+/// When the arrays differ in length.
+pub fn softmax<T: Element>(out: &mut [T], data: &[T], rows: usize) {
     if rows == 0 {
         return;
     }
+    assert_eq!(out.len(), data.len(), "a result has another shape");
     // Several columns at once, so that short ones fill the vector instructions, too.
     let size = rows * LEAF.div_ceil(rows);
     let part = |out: &mut [T], data: &[T]| {

@@ -150,7 +150,7 @@ pub(super) fn sigmoid<T: Real>(x: T) -> T {
     (if x < T::ZERO { e } else { T::ONE }) / (T::ONE + e)
 }
 
-/// x / (1 + e⁻ˣ), 0 at −∞. Below 2.6 units.
+/// x / (1 + e⁻ˣ), 0 at −∞. Below 3 units.
 #[inline(always)]
 pub(super) fn silu<T: Real>(x: T) -> T {
     let (p, s, t) = decay_parts(x);
@@ -162,7 +162,7 @@ pub(super) fn silu<T: Real>(x: T) -> T {
     if below { value * s * t } else { value }
 }
 
-/// log(1 + eˣ). Below 2.3 units.
+/// log(1 + eˣ). Below 2 units.
 #[inline(always)]
 pub(super) fn softplus<T: Real>(x: T) -> T {
     // log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|).
@@ -217,7 +217,7 @@ pub(super) fn erf<T: Real>(x: T) -> T {
     (if a > T::ONE { far } else { near }).with_sign_of(x)
 }
 
-/// x Φ(x), Φ the normal distribution function; 0 at −∞. Below 3 units, also where Φ is tiny.
+/// x Φ(x), Φ the normal distribution function; 0 at −∞. Below 4 units, also where Φ is tiny.
 #[inline(always)]
 pub(super) fn gelu<T: Real>(x: T) -> T {
     // Φ(−a) = e^(−a²/2) times the scaled complement of erf at a / √2, over 2.
