@@ -5,10 +5,16 @@
 mod algebra;
 #[path = "backend/edges.rs"]
 mod edges;
+#[path = "backend/functions.rs"]
+mod functions;
+#[path = "backend/loops.rs"]
+mod loops;
 #[path = "backend/matrices.rs"]
 mod matrices;
 #[path = "backend/random.rs"]
 mod random;
+#[path = "backend/reductions.rs"]
+mod reductions;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]
 #[path = "expr/universe.rs"]
 mod universe;

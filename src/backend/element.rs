@@ -5,8 +5,10 @@ use nalgebra::{ComplexField, RealField};
 
 use crate::kernel::ScalarOp;
 
+use super::vector::Real;
+
 /// `f64` or `f32`.
-pub trait Element: RealField + faer::traits::RealField + Copy + Default {
+pub trait Element: RealField + faer::traits::RealField + Real + Copy + Default {
     /// The nearest number of this type.
     fn number(value: f64) -> Self;
     /// The same number in double precision.
@@ -56,7 +58,7 @@ impl Element for f32 {
 }
 
 /// λ and α of `selu`, as PyTorch has them.
-const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+pub(crate) const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
 const LEAKY_SLOPE: f64 = 0.01;
 
 pub(crate) fn is_nan<T: Element>(x: T) -> bool {

@@ -13,7 +13,7 @@ use super::algebra::{Algebra, MatrixRef, clip};
 use super::arena::{Arena, Rest};
 use super::element::Element;
 use super::faer::Faer;
-use super::loops::{self, Read, Registers};
+use super::loops::{Read, Registers, run_loop};
 use super::outputs::{OutputBlock, Outputs};
 use super::{reduce, roots};
 
@@ -195,7 +195,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
                     }
                 })
                 .collect();
-            loops::run(body, &reads, &mut outputs, registers);
+            run_loop(body, &reads, &mut outputs, registers);
             return Ok(());
         }
         memory.compute(&step.kernel, outputs[0], algebra, step)
@@ -341,12 +341,12 @@ impl<'a, T: Element> Memory<'a, T> {
                 reduce::product_diagonal(out, self.matrix(left), self.matrix(right));
             }
             Kernel::Reduce { reduction, of } => {
-                out[0] = reduce::reduce(*reduction, self.get(of.value));
+                out[0] = reduce::reduce_entries(*reduction, self.get(of.value));
             }
             Kernel::ReduceColumns { reduction, of } => {
                 let columns = self.get(of.value).chunks_exact(of.rows);
                 for (out, column) in out.iter_mut().zip(columns) {
-                    *out = reduce::reduce(*reduction, column);
+                    *out = reduce::reduce_entries(*reduction, column);
                 }
             }
             Kernel::SampleRoots {

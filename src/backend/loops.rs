@@ -1,179 +1,399 @@
-//! Fused elementwise loops. Why in chunks of lanes: the scalar program is interpreted once for a chunk, not once for an
-//! entry, so each of its lines is a tight loop the compiler can vectorise.
+//! Fused elementwise loops. Why in chunks: the scalar program is interpreted once for a chunk, not once for an entry, so each
+//! of its lines is one vectorised kernel, and what passes from line to line stays in the nearest cache.
+//!
+//! Arrays read in their own order are read in place, stored lines are written straight to their output, and what is one
+//! number for a chunk is passed as a number; only entries in another order are copied together first. Large loops run in
+//! pieces whose number follows from the loop alone, so no result depends on the number of threads.
 
-use crate::kernel::{Access, Argument, Axis, Loop, ScalarOp};
+use std::ops::Range;
 
-use super::element::{Element, power, unary};
+use smallvec::SmallVec;
 
-/// Entries handled at once.
-pub(crate) const LANES: usize = 256;
+use crate::kernel::{Access, Axis, Loop, ScalarOp};
 
-/// What a loop reads.
+use super::element::Element;
+use super::schedule::{Place, Planned, Schedule, Source, When};
+use super::vector::{Operand, combine_entries, map_entries};
+
+/// The array of a read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Read<'a, T> {
-    /// An array.
+pub enum Read<'a, T> {
+    /// An array that the loop does not write.
     Array(&'a [T]),
-    /// What an output's array holds before it is written, entry for entry.
+    /// What the output of this place holds before the loop runs. The access must be the identity: every entry is read
+    /// before it is written.
     Output(usize),
 }
 
-/// One chunk of values for each read, constant and line of a loop.
-#[derive(Debug, Default)]
-pub(crate) struct Registers<T> {
-    lanes: Vec<T>,
+/// The memory of loops besides their arrays. Kept by the caller: a loop that runs again allocates nothing.
+#[derive(Debug)]
+pub struct Registers<T> {
+    schedule: Schedule<T>,
+    /// One for each piece.
+    lanes: Vec<Lanes<T>>,
 }
 
-impl<T: Element> Registers<T> {
-    /// Room for `count` chunks; a second loop of this size finds it there.
-    fn reserve(&mut self, count: usize) {
-        if self.lanes.len() < count * LANES {
-            self.lanes.resize(count * LANES, T::zero());
+/// The lanes of one piece, each a chunk long.
+type Lanes<T> = Vec<Vec<T>>;
+
+impl<T> Default for Registers<T> {
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::default(),
+            lanes: Vec::new(),
         }
     }
 }
 
-/// Registers a loop needs: its reads, its lines, and two for constants.
-pub(crate) fn register_count(body: &Loop) -> usize {
-    body.reads.len() + body.body.len() + 2
-}
+/// The outputs of a piece.
+type Outputs<'a, T> = SmallVec<[&'a mut [T]; 8]>;
 
-/// Runs a loop. `reads` holds the array of each of its reads, `outputs` the array of each stored line.
-pub(crate) fn run<T: Element>(
+/// The most pieces of one loop.
+const PIECES: usize = 16;
+
+/// The least work of a piece, as the bytes that pass through memory in the time: half of it takes as long as starting a thread.
+const GRAIN: usize = 1 << 19;
+
+/// Runs a loop. `reads` holds the array of each of its reads, `outputs` one slice of `rows · cols` entries for each stored
+/// line, column by column.
+///
+/// # Panics
+/// When an array is shorter than the loop reads or writes, or an access of [`Read::Output`] is not the identity.
+pub fn run_loop<T: Element>(
     body: &Loop,
     reads: &[Read<'_, T>],
     outputs: &mut [&mut [T]],
     registers: &mut Registers<T>,
 ) {
-    registers.reserve(register_count(body));
-    // With nothing but arrays in their own order and scalars, the matrix is one long column.
-    let flat = body
-        .reads
-        .iter()
-        .all(|(_, access)| is_flat(access, body.rows, body.cols));
-    let (rows, cols) = if flat {
-        (body.rows * body.cols, 1)
-    } else {
-        (body.rows, body.cols)
+    let entries = body.rows * body.cols;
+    if entries == 0 {
+        return;
+    }
+    let schedule = &mut registers.schedule;
+    schedule.plan(body, reads);
+    let pieces = pieces::<T>(body, schedule);
+    if registers.lanes.len() < pieces {
+        registers.lanes.resize_with(pieces, Vec::new);
+    }
+    let lanes = &mut registers.lanes[..pieces];
+    for lanes in &mut *lanes {
+        if lanes.len() < schedule.slots {
+            lanes.resize_with(schedule.slots, Vec::new);
+        }
+        for lane in &mut lanes[..schedule.slots] {
+            if lane.len() < schedule.walk.lane() {
+                lane.resize(schedule.walk.lane(), T::zero());
+            }
+        }
+    }
+    let outputs = outputs.iter_mut().map(|out| &mut out[..entries]).collect();
+    let piece = Piece {
+        body,
+        schedule,
+        reads,
     };
-    for j in 0..cols {
-        for start in (0..rows).step_by(LANES) {
-            let count = LANES.min(rows - start);
-            for (k, (_, access)) in body.reads.iter().enumerate() {
-                let lane = &mut registers.lanes[k * LANES..k * LANES + count];
-                match reads[k] {
-                    Read::Array(data) => gather(lane, data, access, start, j, flat),
-                    Read::Output(output) => {
-                        gather(lane, outputs[output], access, start, j, flat);
+    piece.split(outputs, 0..schedule.walk.units(), lanes);
+}
+
+/// How many pieces a loop runs in: from its work, and nothing else.
+fn pieces<T: Element>(body: &Loop, schedule: &Schedule<T>) -> usize {
+    let size = std::mem::size_of::<T>();
+    let lines = body.body.iter().map(|line| match line.op {
+        ScalarOp::Copy
+        | ScalarOp::Add
+        | ScalarOp::Subtract
+        | ScalarOp::Multiply
+        | ScalarOp::Negate
+        | ScalarOp::Square
+        | ScalarOp::Abs
+        | ScalarOp::Relu => size / 4,
+        ScalarOp::Power => 64,
+        _ => 2 * size,
+    });
+    let entry = (body.reads.len() + body.stored.len()) * size + lines.sum::<usize>();
+    let work = (body.rows * body.cols).saturating_mul(entry);
+    (work / GRAIN).clamp(1, PIECES.min(schedule.walk.units()))
+}
+
+struct Piece<'a, T> {
+    body: &'a Loop,
+    schedule: &'a Schedule<T>,
+    reads: &'a [Read<'a, T>],
+}
+
+impl<T: Element> Piece<'_, T> {
+    /// Runs the units of a range on as many sets of lanes as there are, halves first.
+    fn split(&self, mut outputs: Outputs<'_, T>, units: Range<usize>, lanes: &mut [Lanes<T>]) {
+        if let [lanes] = lanes {
+            self.run(&mut outputs, units, lanes);
+            return;
+        }
+        let (left_lanes, right_lanes) = lanes.split_at_mut(lanes.len() / 2);
+        let share = units.len() * left_lanes.len() / (left_lanes.len() + right_lanes.len());
+        let middle = units.start + share;
+        let walk = &self.schedule.walk;
+        let place = walk.entry(middle) - walk.entry(units.start);
+        let (mut left, mut right) = (Outputs::new(), Outputs::new());
+        for output in outputs {
+            let (first, second) = output.split_at_mut(place);
+            left.push(first);
+            right.push(second);
+        }
+        let first = || self.split(left, units.start..middle, left_lanes);
+        let second = || self.split(right, middle..units.end, right_lanes);
+        if rayon::current_num_threads() > 1 {
+            rayon::join(first, second);
+        } else {
+            first();
+            second();
+        }
+    }
+
+    fn run(&self, outputs: &mut [&mut [T]], units: Range<usize>, lanes: &mut Lanes<T>) {
+        let walk = self.schedule.walk;
+        let origin = walk.entry(units.start);
+        let (rows, cols) = walk.piece(units);
+        let whole = Chunk {
+            start: 0,
+            height: walk.chunk_rows,
+            j: cols.start,
+            width: walk.chunk_cols,
+            column: 0,
+            origin,
+        };
+        self.gather(When::Piece, lanes, outputs, whole);
+        let height = |start: usize| walk.chunk_rows.min(rows.end - start);
+        let Some(tile) = walk.tile else {
+            for j in cols.clone().step_by(walk.chunk_cols) {
+                let width = walk.chunk_cols.min(cols.end - j);
+                for start in rows.clone().step_by(walk.chunk_rows) {
+                    let height = height(start);
+                    let chunk = Chunk {
+                        start,
+                        height,
+                        j,
+                        width,
+                        ..whole
+                    };
+                    self.chunk(outputs, lanes, chunk);
+                }
+            }
+            return;
+        };
+        for start in rows.clone().step_by(walk.chunk_rows) {
+            for j in cols.clone().step_by(tile) {
+                let columns = Chunk {
+                    start,
+                    height: height(start),
+                    j,
+                    width: tile.min(cols.end - j),
+                    ..whole
+                };
+                self.gather(When::Tile, lanes, outputs, columns);
+                for column in 0..columns.width {
+                    let chunk = Chunk {
+                        j: j + column,
+                        width: 1,
+                        column,
+                        ..columns
+                    };
+                    self.chunk(outputs, lanes, chunk);
+                }
+            }
+        }
+    }
+
+    fn chunk(&self, outputs: &mut [&mut [T]], lanes: &mut Lanes<T>, chunk: Chunk) {
+        self.gather(When::Chunk, lanes, outputs, chunk);
+        let part = self.range(chunk);
+        for line in &self.schedule.lines {
+            match line.target {
+                Place::Lane(slot) => {
+                    let mut lane = std::mem::take(&mut lanes[slot]);
+                    self.line(line, &mut lane[..part.len()], outputs, lanes, chunk);
+                    lanes[slot] = lane;
+                }
+                Place::Output(k) => {
+                    let output = std::mem::take(&mut outputs[k]);
+                    let target = &mut output[part.clone()];
+                    self.line(line, target, outputs, lanes, chunk);
+                    outputs[k] = output;
+                }
+            }
+        }
+        for (k, source) in &self.schedule.copies {
+            let output = std::mem::take(&mut outputs[*k]);
+            output[part.clone()].copy_from_slice(&outputs[*source][part.clone()]);
+            outputs[*k] = output;
+        }
+    }
+
+    /// The place of a chunk in the piece's outputs.
+    fn range(&self, chunk: Chunk) -> Range<usize> {
+        let from = self.place(chunk) - chunk.origin;
+        from..from + chunk.height * chunk.width
+    }
+
+    /// The place of a chunk in an array of the loop's shape.
+    fn place(&self, chunk: Chunk) -> usize {
+        chunk.j * self.schedule.walk.rows + chunk.start
+    }
+
+    /// Copies the reads together that are due.
+    fn gather(&self, when: When, lanes: &mut Lanes<T>, outputs: &[&mut [T]], chunk: Chunk) {
+        let due = self.schedule.gathers.iter();
+        for gather in due.filter(|gather| gather.when == when) {
+            let lane = &mut lanes[gather.slot];
+            let access = &self.body.reads[gather.read].1;
+            match self.reads[gather.read] {
+                Read::Output(k) => {
+                    let part = self.range(chunk);
+                    lane[..part.len()].copy_from_slice(&outputs[k][part]);
+                }
+                Read::Array(data) if when == When::Tile => turn(
+                    lane,
+                    &data[access.col.offset(chunk.j) + access.row.offset(chunk.start)..],
+                    (access.row.stride, access.col.stride),
+                    (chunk.height, chunk.width),
+                ),
+                Read::Array(data) => {
+                    let lane = &mut lane[..chunk.height * chunk.width];
+                    for (c, part) in lane.chunks_exact_mut(chunk.height).enumerate() {
+                        gather_column(part, data, access, chunk.start, chunk.j + c);
                     }
                 }
             }
-            interpret(body, count, registers);
-            for (stored, output) in body.stored.iter().zip(outputs.iter_mut()) {
-                let from = (body.reads.len() + stored) * LANES;
-                let to = j * rows + start;
-                output[to..to + count].copy_from_slice(&registers.lanes[from..from + count]);
+        }
+    }
+
+    fn line(
+        &self,
+        line: &Planned<T>,
+        target: &mut [T],
+        outputs: &[&mut [T]],
+        lanes: &Lanes<T>,
+        chunk: Chunk,
+    ) {
+        let count = target.len();
+        let operand = |source: Source<T>| match source {
+            Source::Number(number) => Operand::Number(number),
+            Source::Place(Place::Lane(slot)) | Source::Kept(slot) => {
+                Operand::Entries(&lanes[slot][..count])
             }
+            Source::Place(Place::Output(k)) => Operand::Entries(&outputs[k][self.range(chunk)]),
+            Source::Tile(slot) => Operand::Entries(&lanes[slot][chunk.column * chunk.height..]),
+            Source::Whole(read) => Operand::Entries(&self.array(read)[self.place(chunk)..]),
+            Source::Column(read) => {
+                let first = self.body.reads[read].1.col.offset(chunk.j) + chunk.start;
+                Operand::Entries(&self.array(read)[first..])
+            }
+            Source::OfColumn(read) => {
+                Operand::Number(self.array(read)[self.body.reads[read].1.col.offset(chunk.j)])
+            }
+        };
+        let a = operand(line.operands[0]);
+        match line.op {
+            ScalarOp::Add | ScalarOp::Subtract | ScalarOp::Multiply | ScalarOp::Power => {
+                combine_entries(line.op, target, a, operand(line.operands[1]));
+            }
+            op => map_entries(op, target, a),
+        }
+    }
+
+    fn array(&self, read: usize) -> &[T] {
+        match self.reads[read] {
+            Read::Array(data) => data,
+            // Scheduled as a copy into a lane.
+            Read::Output(_) => &[],
         }
     }
 }
 
-fn is_flat(access: &Access, rows: usize, cols: usize) -> bool {
-    let row = rows == 1 || access.row == Axis::plain(1);
-    let col = cols == 1 || access.col == Axis::plain(rows);
-    let one = |axis: Axis, n: usize| n == 1 || axis == Axis::plain(0);
-    !access.diagonal && (row && col || one(access.row, rows) && one(access.col, cols))
+/// Rows `start..start + height` of columns `j..j + width`, which follow one another in the outputs.
+#[derive(Clone, Copy)]
+struct Chunk {
+    start: usize,
+    height: usize,
+    j: usize,
+    width: usize,
+    /// Which column of its tile the first is.
+    column: usize,
+    /// The place of the piece's first entry.
+    origin: usize,
 }
 
-fn gather<T: Element>(
+/// Rows of a tile turned at once.
+const TURNED: usize = 8;
+
+/// Copies a tile column by column, reading it row by row.
+fn turn<T: Element>(
     lane: &mut [T],
     data: &[T],
-    access: &Access,
-    start: usize,
-    j: usize,
-    flat: bool,
+    (row, col): (usize, usize),
+    (height, width): (usize, usize),
 ) {
-    if flat {
-        // A scalar, or the array itself.
-        if data.len() == 1 {
-            lane.fill(data[0]);
-        } else {
-            lane.copy_from_slice(&data[start..start + lane.len()]);
+    let turned = if col == 1 {
+        height - height % TURNED
+    } else {
+        0
+    };
+    for i in (0..turned).step_by(TURNED) {
+        let rows: [&[T]; TURNED] = std::array::from_fn(|k| &data[(i + k) * row..][..width]);
+        for c in 0..width {
+            let entries: [T; TURNED] = std::array::from_fn(|k| rows[k][c]);
+            lane[c * height + i..][..TURNED].copy_from_slice(&entries);
         }
-        return;
     }
-    let base = access.col.offset(j);
+    for i in turned..height {
+        for c in 0..width {
+            lane[c * height + i] = data[i * row + c * col];
+        }
+    }
+}
+
+/// Copies the entries of one column together.
+fn gather_column<T: Element>(lane: &mut [T], data: &[T], access: &Access, start: usize, j: usize) {
+    let data = &data[access.col.offset(j)..];
     if access.diagonal {
         lane.fill(T::zero());
         if (start..start + lane.len()).contains(&j) {
-            lane[j - start] = data[base + access.row.offset(j)];
+            lane[j - start] = data[access.row.offset(j)];
         }
         return;
     }
-    match access.row.step() {
-        Some(0) => lane.fill(data[base]),
-        Some(1) => lane.copy_from_slice(&data[base + start..base + start + lane.len()]),
-        Some(step) => {
-            for (i, x) in lane.iter_mut().enumerate() {
-                *x = data[base + (start + i) * step];
+    let copy = |part: &mut [T], first: usize, stride: usize| match stride {
+        0 => part.fill(data[first]),
+        1 => part.copy_from_slice(&data[first..first + part.len()]),
+        _ => {
+            for (x, value) in part.iter_mut().zip(data[first..].iter().step_by(stride)) {
+                *x = *value;
             }
         }
-        None => {
-            for (i, x) in lane.iter_mut().enumerate() {
-                *x = data[base + access.row.offset(start + i)];
-            }
-        }
+    };
+    if let Some(stride) = access.row.step() {
+        return copy(lane, start * stride, stride);
     }
-}
-
-fn interpret<T: Element>(body: &Loop, count: usize, registers: &mut Registers<T>) {
-    let lines = body.reads.len();
-    let spare = lines + body.body.len();
-    for (k, line) in body.body.iter().enumerate() {
-        // Constants stand in the two registers after all lines.
-        let mut places = [0; 2];
-        for (slot, argument) in line.arguments.iter().enumerate().take(2) {
-            places[slot] = match argument {
-                Argument::Read(read) => *read,
-                Argument::Line(line) => lines + line,
-                Argument::Number(number) => {
-                    let place = spare + slot;
-                    registers.lanes[place * LANES..place * LANES + count].fill(T::number(number.0));
-                    place
-                }
-            };
-        }
-        let (before, rest) = registers.lanes.split_at_mut((lines + k) * LANES);
-        let (target, after) = rest.split_at_mut(LANES);
-        let source = |place: usize| {
-            if place < lines + k {
-                &before[place * LANES..place * LANES + count]
-            } else {
-                let place = place - lines - k - 1;
-                &after[place * LANES..place * LANES + count]
-            }
+    let Axis {
+        divide,
+        modulo,
+        stride,
+        ..
+    } = access.row;
+    let end = start + lane.len();
+    let mut i = start;
+    while i < end {
+        // Up to where the entry changes, or the pattern repeats: divisions once for each run.
+        let (run, stride) = if divide > 1 {
+            (divide, 0)
+        } else {
+            (modulo, stride)
         };
-        let (a, target) = (source(places[0]), &mut target[..count]);
-        match line.op {
-            ScalarOp::Copy => target.copy_from_slice(a),
-            ScalarOp::Add => zip(target, a, source(places[1]), |a, b| a + b),
-            ScalarOp::Subtract => zip(target, a, source(places[1]), |a, b| a - b),
-            ScalarOp::Multiply => zip(target, a, source(places[1]), |a, b| a * b),
-            ScalarOp::Power => zip(target, a, source(places[1]), power),
-            ScalarOp::Square => zip(target, a, a, |a, b| a * b),
-            ScalarOp::Negate => map(target, a, |a| -a),
-            op => map(target, a, unary(op)),
-        }
-    }
-}
-
-fn map<T: Element>(target: &mut [T], a: &[T], f: impl Fn(T) -> T) {
-    for (t, a) in target.iter_mut().zip(a) {
-        *t = f(*a);
-    }
-}
-
-fn zip<T: Element>(target: &mut [T], a: &[T], b: &[T], f: impl Fn(T, T) -> T) {
-    for ((t, a), b) in target.iter_mut().zip(a).zip(b) {
-        *t = f(*a, *b);
+        let next = (i - i % run).saturating_add(run).min(end);
+        copy(
+            &mut lane[i - start..next - start],
+            access.row.offset(i),
+            stride,
+        );
+        i = next;
     }
 }

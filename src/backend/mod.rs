@@ -2,8 +2,8 @@
 //! [`Algebra`] without change above.
 //!
 //! `execute` walks the steps; `algebra` is the trait of products and factorisations, `faer` the fast one (`products` its
-//! products on all cores) and `plain` its twin on nalgebra, `loops` does fused elementwise work, `reduce` reductions,
-//! `arena` owns the buffers, `outputs` is what comes out.
+//! products on all cores) and `plain` its twin on nalgebra, `loops` does fused elementwise work by a `schedule` in `vector`
+//! instructions, `reduce` reductions, `roots` small Cholesky factors, `arena` owns the buffers, `outputs` is what comes out.
 
 mod algebra;
 mod arena;
@@ -16,11 +16,16 @@ mod plain;
 mod products;
 mod reduce;
 mod roots;
+mod schedule;
+mod vector;
 
 pub use algebra::{Algebra, MatrixRef, Singular};
 pub use element::Element;
 pub use execute::{ExecuteError, Executor, Inputs, execute};
 pub use faer::Faer;
 pub(crate) use faer::symmetric_eigen;
+pub use loops::{Read, Registers, run_loop};
 pub use outputs::{OutputBlock, Outputs, khatri_rao};
 pub use plain::Nalgebra;
+pub use reduce::{product_diagonal, reduce_entries, row_sums, softmax};
+pub use vector::{Instructions, Operand, Real, combine_entries, map_entries};

@@ -1,97 +1,291 @@
 //! Reductions and softmax. Why by hand: they must neither overflow nor swallow a NaN, which the libraries' maxima do.
+//!
+//! Every sum is a tree that follows from the shape alone: its parts may be computed by any number of threads, with one result.
 
 use nalgebra::ComplexField;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
-use crate::kernel::Reduction;
+use crate::kernel::{Reduction, ScalarOp};
 
 use super::algebra::MatrixRef;
 use super::element::{Element, max};
+use super::vector::{self, Operand, Term, map_entries};
 
-/// All entries to one number.
-pub(crate) fn reduce<T: Element>(reduction: Reduction, data: &[T]) -> T {
+/// Entries summed without a tree: in lanes, so its error is that of a fraction of them.
+const LEAF: usize = 2048;
+
+/// Entries from which on two threads pay.
+const LARGE: usize = 1 << 18;
+
+/// Rows whose sums stay in the nearest cache.
+const ROWS: usize = 512;
+
+/// Columns whose sum is added to the total at once, so that the error does not grow with all of them.
+const GROUP: usize = 64;
+
+/// All entries to one number, by a tree that follows from their number alone.
+pub fn reduce_entries<T: Element>(reduction: Reduction, data: &[T]) -> T {
     match reduction {
-        Reduction::Sum => sum(data, |x| x),
+        Reduction::Sum => sum(data, Term::Entry),
         Reduction::Product => data.iter().fold(T::one(), |product, x| product * *x),
         Reduction::LogSumExp => {
-            let top = maximum(data);
-            if !top.is_finite() {
+            let top = vector::maximum(data);
+            if !ComplexField::is_finite(&top) {
                 // ±∞ is the value itself, NaN stays NaN.
                 return top;
             }
-            top + sum(data, |x| (x - top).exp()).ln()
+            top + exp_sum(data, top).ln()
         }
         Reduction::Norm2 => {
             let top = data
                 .iter()
                 .fold(T::zero(), |top, x| max(top, ComplexField::abs(*x)));
-            if top == T::zero() || !top.is_finite() {
+            if top == T::zero() || !ComplexField::is_finite(&top) {
                 return top;
             }
             // Scaled, so that squares of large entries stay finite and those of small ones above 0.
-            top * sum(data, |x| (x / top) * (x / top)).sqrt()
+            top * ComplexField::sqrt(sum(data, Term::Square(top)))
         }
     }
 }
 
-/// The sum of `f` over all entries, halves first: its error grows with the logarithm of their number.
-fn sum<T: Element>(data: &[T], f: impl Fn(T) -> T + Copy) -> T {
-    if data.len() <= 128 {
-        return data.iter().fold(T::zero(), |total, x| total + f(*x));
+/// Where the halves of a tree meet: at a whole number of leaves.
+fn half(count: usize) -> usize {
+    (count / 2).next_multiple_of(LEAF)
+}
+
+/// The sum of a term of all entries, halves first: its error grows with the logarithm of their number.
+fn sum<T: Element>(data: &[T], term: Term<T>) -> T {
+    if data.len() <= LEAF {
+        return vector::sum(term, data);
     }
-    let (left, right) = data.split_at(data.len() / 2);
-    sum(left, f) + sum(right, f)
+    let (left, right) = data.split_at(half(data.len()));
+    let (left, right) = joined(data.len(), || sum(left, term), || sum(right, term));
+    left + right
 }
 
-fn maximum<T: Element>(data: &[T]) -> T {
-    data.iter()
-        .fold(-T::one() / T::zero(), |top, x| max(*x, top))
+/// Σ e^(x − top), halves first.
+fn exp_sum<T: Element>(data: &[T], top: T) -> T {
+    if data.len() <= LEAF {
+        let mut powers = [T::zero(); LEAF];
+        let powers = &mut powers[..data.len()];
+        exp_below(powers, data, top);
+        return vector::sum(Term::Entry, powers);
+    }
+    let (left, right) = data.split_at(half(data.len()));
+    let (left, right) = joined(data.len(), || exp_sum(left, top), || exp_sum(right, top));
+    left + right
 }
 
-/// The sum of each row.
-pub(crate) fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
-    let (row, col) = matrix.strides;
-    out[..matrix.rows].fill(T::zero());
-    if row == 1 {
-        for j in 0..matrix.cols {
-            for (total, x) in out
-                .iter_mut()
-                .zip(&matrix.data[j * col..j * col + matrix.rows])
-            {
-                *total += *x;
-            }
-        }
+/// Both, by two threads if there is enough to do.
+fn joined<R: Send>(
+    entries: usize,
+    left: impl FnOnce() -> R + Send,
+    right: impl FnOnce() -> R + Send,
+) -> (R, R) {
+    if entries >= LARGE && rayon::current_num_threads() > 1 {
+        rayon::join(left, right)
     } else {
-        // The transpose is stored: a row is contiguous.
-        for (i, total) in out.iter_mut().enumerate().take(matrix.rows) {
-            *total = sum(&matrix.data[i * row..i * row + matrix.cols], |x| x);
+        (left(), right())
+    }
+}
+
+/// e^(x − top).
+fn exp_below<T: Element>(out: &mut [T], data: &[T], top: T) {
+    vector::combine_entries(
+        ScalarOp::Subtract,
+        out,
+        Operand::Entries(data),
+        Operand::Number(top),
+    );
+    exp_in_place(out);
+}
+
+/// eˣ of entries that may be overwritten: block by block through the stack.
+fn exp_in_place<T: Element>(out: &mut [T]) {
+    let mut block = [T::zero(); 512];
+    for part in out.chunks_mut(block.len()) {
+        let block = &mut block[..part.len()];
+        block.copy_from_slice(part);
+        map_entries(ScalarOp::Exp, part, Operand::Entries(block));
+    }
+}
+
+/// The sum of each row of a matrix that is stored by columns or by rows: `out` has an entry for each.
+///
+/// # Panics
+/// When `out` is too short, or neither stride is 1.
+pub fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
+    let (rows, cols) = (matrix.rows, matrix.cols);
+    let (row, col) = matrix.strides;
+    let out = &mut out[..rows];
+    blocks(out, rows * cols, |start, totals| {
+        if row != 1 {
+            // The transpose is stored: a row is contiguous.
+            for (i, total) in totals.iter_mut().enumerate() {
+                let first = (start + i) * row;
+                *total = sum(&matrix.data[first..first + cols], Term::Entry);
+            }
+            return;
+        }
+        let column = |j: usize| &matrix.data[j * col + start..][..totals.len()];
+        let mut group = [T::zero(); ROWS];
+        let group = &mut group[..totals.len()];
+        let mut sums = [T::zero(); ROWS];
+        let sums = &mut sums[..totals.len()];
+        for first in (0..cols).step_by(GROUP) {
+            let end = cols.min(first + GROUP);
+            group.fill(T::zero());
+            let mut j = first;
+            while j + 4 <= end {
+                let columns = [column(j), column(j + 1), column(j + 2), column(j + 3)];
+                vector::add_columns(group, columns);
+                j += 4;
+            }
+            for j in j..end {
+                vector::add_column(group, column(j));
+            }
+            vector::add_column(sums, group);
+        }
+        totals.copy_from_slice(sums);
+    });
+}
+
+/// Calls `f` for blocks of at most [`ROWS`] rows with the first row of each, by several threads if there is enough to do.
+fn blocks<T: Element>(out: &mut [T], entries: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    if entries >= LARGE && rayon::current_num_threads() > 1 {
+        // Blocks small enough to share; a row's sum does not depend on its block.
+        let size = out.len().div_ceil(8).next_multiple_of(32).min(ROWS);
+        out.par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(k, part)| f(k * size, part));
+    } else {
+        for (k, part) in out.chunks_mut(ROWS).enumerate() {
+            f(k * ROWS, part);
         }
     }
 }
 
-/// The diagonal of `left * right`.
-pub(crate) fn product_diagonal<T: Element>(
+/// The diagonal of `left * right`, whatever their strides: `out` has an entry for each row of `left`.
+///
+/// # Panics
+/// When `out` is too short.
+pub fn product_diagonal<T: Element>(
     out: &mut [T],
     left: MatrixRef<'_, T>,
     right: MatrixRef<'_, T>,
 ) {
-    let at = |m: &MatrixRef<'_, T>, i: usize, j: usize| m.data[i * m.strides.0 + j * m.strides.1];
-    for (i, entry) in out.iter_mut().enumerate().take(left.rows) {
-        *entry = (0..left.cols).fold(T::zero(), |total, k| {
-            total + at(&left, i, k) * at(&right, k, i)
-        });
-    }
+    let (rows, cols) = (left.rows, left.cols);
+    let out = &mut out[..rows];
+    // Entry (i, k) of left and entry (k, i) of right.
+    let (left_steps, right_steps) = (left.strides, (right.strides.1, right.strides.0));
+    blocks(out, rows * cols, |start, totals| {
+        let count = totals.len();
+        if left_steps.1 == 1 && right_steps.1 == 1 {
+            for (i, total) in totals.iter_mut().enumerate() {
+                let (a, b) = ((start + i) * left_steps.0, (start + i) * right_steps.0);
+                *total = dot(&left.data[a..a + cols], &right.data[b..b + cols]);
+            }
+            return;
+        }
+        let mut group = [T::zero(); ROWS];
+        let group = &mut group[..count];
+        let mut turned = [[T::zero(); ROWS]; TURNED];
+        totals.fill(T::zero());
+        for first in (0..cols).step_by(GROUP) {
+            let end = cols.min(first + GROUP);
+            group.fill(T::zero());
+            for k in (first..end).step_by(TURNED) {
+                let width = TURNED.min(end - k);
+                // What is not stored by rows is turned, a few columns at once.
+                let mut place = |data: &[T], (row, col): (usize, usize)| {
+                    for i in 0..count {
+                        for (c, column) in turned.iter_mut().enumerate().take(width) {
+                            column[i] = data[(start + i) * row + (k + c) * col];
+                        }
+                    }
+                };
+                let (is_left, is_right) = (left_steps.0 == 1, right_steps.0 == 1);
+                if !is_left {
+                    place(left.data, left_steps);
+                } else if !is_right {
+                    place(right.data, right_steps);
+                }
+                for (c, column) in turned.iter().enumerate().take(width) {
+                    let own = |data, steps: (usize, usize)| -> &[T] {
+                        let data: &[T] = data;
+                        &data[start + (k + c) * steps.1..][..count]
+                    };
+                    match (is_left, is_right) {
+                        (true, true) => vector::add_products(
+                            group,
+                            own(left.data, left_steps),
+                            own(right.data, right_steps),
+                        ),
+                        (true, false) => {
+                            vector::add_products(group, own(left.data, left_steps), column);
+                        }
+                        (false, true) => {
+                            vector::add_products(group, column, own(right.data, right_steps));
+                        }
+                        (false, false) => {
+                            for (i, total) in group.iter_mut().enumerate() {
+                                let at = (start + i) * right_steps.0 + (k + c) * right_steps.1;
+                                *total += column[i] * right.data[at];
+                            }
+                        }
+                    }
+                }
+            }
+            vector::add_column(totals, group);
+        }
+    });
 }
 
-/// The softmax of each column of `rows` entries.
-pub(crate) fn softmax<T: Element>(out: &mut [T], data: &[T], rows: usize) {
-    for (out, column) in out.chunks_exact_mut(rows).zip(data.chunks_exact(rows)) {
-        let top = maximum(column);
-        for (y, x) in out.iter_mut().zip(column) {
-            *y = (*x - top).exp();
+/// Columns turned at once: a cache line of them.
+const TURNED: usize = 8;
+
+/// Σ aₖ bₖ, halves first.
+fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+    if a.len() <= LEAF {
+        return vector::dot(a, b);
+    }
+    let middle = half(a.len());
+    dot(&a[..middle], &b[..middle]) + dot(&a[middle..], &b[middle..])
+}
+
+/// The softmax of each column of `rows` entries. A column with NaN, with ∞ or of nothing but −∞ becomes NaN.
+///
+/// # Panics
+/// When the arrays differ in length.
+pub fn softmax<T: Element>(out: &mut [T], data: &[T], rows: usize) {
+    if rows == 0 {
+        return;
+    }
+    assert_eq!(out.len(), data.len(), "a result has another shape");
+    // Several columns at once, so that short ones fill the vector instructions, too.
+    let size = rows * LEAF.div_ceil(rows);
+    let part = |out: &mut [T], data: &[T]| {
+        for (out, column) in out.chunks_exact_mut(rows).zip(data.chunks_exact(rows)) {
+            let top = vector::maximum(column);
+            for (y, x) in out.iter_mut().zip(column) {
+                *y = *x - top;
+            }
         }
-        let total = sum(out, |y| y);
-        for y in out {
-            *y /= total;
+        exp_in_place(out);
+        for out in out.chunks_exact_mut(rows) {
+            let total = sum(out, Term::Entry);
+            vector::divide(out, total);
+        }
+    };
+    if data.len() >= LARGE / 8 && rayon::current_num_threads() > 1 {
+        out.par_chunks_mut(size)
+            .zip(data.par_chunks(size))
+            .for_each(|(out, data)| part(out, data));
+    } else {
+        for (out, data) in out.chunks_mut(size).zip(data.chunks(size)) {
+            part(out, data);
         }
     }
 }
