@@ -25,7 +25,7 @@ const FEW_ROWS: usize = 64;
 const FEW_COLS: usize = 16;
 
 /// The matrix as faer sees it; nothing when neither its columns nor its rows are contiguous.
-pub(crate) fn view<T>(matrix: MatrixRef<'_, T>) -> Option<MatRef<'_, T>> {
+pub(crate) fn view<T: Element>(matrix: MatrixRef<'_, T>) -> Option<MatRef<'_, T>> {
     let MatrixRef {
         data,
         rows,

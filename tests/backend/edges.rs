@@ -118,7 +118,9 @@ fn nan_goes_through_factorisations() {
                 let found = algebras.map(|algebra| {
                     let mut outs = [dirty(n * 3), dirty(n * 3), dirty(n * n), dirty(n * n)];
                     // Filled, so that what is not written is not taken for NaN.
-                    outs.iter_mut().for_each(|out| out.fill(0.0));
+                    for out in &mut outs {
+                        out.fill(0.0);
+                    }
                     let results = [
                         algebra.solve(&mut outs[0], matrix.view(), right.view()),
                         algebra.solve_positive(&mut outs[1], matrix.view(), right.view()),
