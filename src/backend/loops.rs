@@ -326,7 +326,7 @@ struct Chunk {
 const TURNED: usize = 8;
 
 /// Copies a tile column by column, reading it row by row.
-fn turn<T: Element>(
+pub(crate) fn turn<T: Element>(
     lane: &mut [T],
     data: &[T],
     (row, col): (usize, usize),

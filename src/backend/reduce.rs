@@ -2,6 +2,8 @@
 //!
 //! Every sum is a tree that follows from the shape alone: its parts may be computed by any number of threads, with one result.
 
+use std::ops::Range;
+
 use nalgebra::ComplexField;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
@@ -9,14 +11,20 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 use crate::kernel::{Reduction, ScalarOp};
 
 use super::algebra::MatrixRef;
-use super::element::{Element, max};
+use super::element::Element;
+use super::loops::turn;
 use super::vector::{self, Operand, Term, map_entries};
 
 /// Entries summed without a tree: in lanes, so its error is that of a fraction of them.
 const LEAF: usize = 2048;
 
-/// Entries from which on two threads pay.
-const LARGE: usize = 1 << 18;
+/// Entries from which on two threads pay, when each is only added; an exponential takes as long as [`EXP`] additions.
+const LARGE: usize = 1 << 20;
+
+const EXP: usize = 8;
+
+/// Entries up to which plain loops are faster than preparing for large ones.
+const SMALL: usize = 1024;
 
 /// Rows whose sums stay in the nearest cache.
 const ROWS: usize = 512;
@@ -38,9 +46,10 @@ pub fn reduce_entries<T: Element>(reduction: Reduction, data: &[T]) -> T {
             top + exp_sum(data, top).ln()
         }
         Reduction::Norm2 => {
-            let top = data
-                .iter()
-                .fold(T::zero(), |top, x| max(top, ComplexField::abs(*x)));
+            let top = vector::maximum_magnitude(data);
+            if data.is_empty() {
+                return T::zero();
+            }
             if top == T::zero() || !ComplexField::is_finite(&top) {
                 return top;
             }
@@ -74,7 +83,11 @@ fn exp_sum<T: Element>(data: &[T], top: T) -> T {
         return vector::sum(Term::Entry, powers);
     }
     let (left, right) = data.split_at(half(data.len()));
-    let (left, right) = joined(data.len(), || exp_sum(left, top), || exp_sum(right, top));
+    let (left, right) = joined(
+        EXP * data.len(),
+        || exp_sum(left, top),
+        || exp_sum(right, top),
+    );
     left + right
 }
 
@@ -129,27 +142,42 @@ pub fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
             }
             return;
         }
-        let column = |j: usize| &matrix.data[j * col + start..][..totals.len()];
+        let count = totals.len();
+        let column = |j: usize| &matrix.data[j * col + start..][..count];
+        if cols <= GROUP {
+            totals.fill(T::zero());
+            add_columns(totals, 0..cols, column);
+            return;
+        }
         let mut group = [T::zero(); ROWS];
-        let group = &mut group[..totals.len()];
+        let group = &mut group[..count];
         let mut sums = [T::zero(); ROWS];
-        let sums = &mut sums[..totals.len()];
+        let sums = &mut sums[..count];
         for first in (0..cols).step_by(GROUP) {
             let end = cols.min(first + GROUP);
             group.fill(T::zero());
-            let mut j = first;
-            while j + 4 <= end {
-                let columns = [column(j), column(j + 1), column(j + 2), column(j + 3)];
-                vector::add_columns(group, columns);
-                j += 4;
-            }
-            for j in j..end {
-                vector::add_column(group, column(j));
-            }
+            add_columns(group, first..end, column);
             vector::add_column(sums, group);
         }
         totals.copy_from_slice(sums);
     });
+}
+
+/// Adds columns to the totals.
+fn add_columns<'a, T: Element>(
+    totals: &mut [T],
+    columns: Range<usize>,
+    column: impl Fn(usize) -> &'a [T],
+) {
+    let (mut j, end) = (columns.start, columns.end);
+    while j + 4 <= end {
+        let four = [column(j), column(j + 1), column(j + 2), column(j + 3)];
+        vector::add_columns(totals, four);
+        j += 4;
+    }
+    for j in j..end {
+        vector::add_column(totals, column(j));
+    }
 }
 
 /// Calls `f` for blocks of at most [`ROWS`] rows with the first row of each, by several threads if there is enough to do.
@@ -180,6 +208,15 @@ pub fn product_diagonal<T: Element>(
     let out = &mut out[..rows];
     // Entry (i, k) of left and entry (k, i) of right.
     let (left_steps, right_steps) = (left.strides, (right.strides.1, right.strides.0));
+    if rows * cols <= SMALL {
+        for (i, entry) in out.iter_mut().enumerate() {
+            *entry = (0..cols).fold(T::zero(), |total, k| {
+                let a = left.data[i * left_steps.0 + k * left_steps.1];
+                total + a * right.data[i * right_steps.0 + k * right_steps.1]
+            });
+        }
+        return;
+    }
     blocks(out, rows * cols, |start, totals| {
         let count = totals.len();
         if left_steps.1 == 1 && right_steps.1 == 1 {
@@ -191,51 +228,31 @@ pub fn product_diagonal<T: Element>(
         }
         let mut group = [T::zero(); ROWS];
         let group = &mut group[..count];
-        let mut turned = [[T::zero(); ROWS]; TURNED];
+        let mut turned = [[T::zero(); ROWS * TURNED]; 2];
         totals.fill(T::zero());
         for first in (0..cols).step_by(GROUP) {
             let end = cols.min(first + GROUP);
             group.fill(T::zero());
             for k in (first..end).step_by(TURNED) {
                 let width = TURNED.min(end - k);
-                // What is not stored by rows is turned, a few columns at once.
-                let mut place = |data: &[T], (row, col): (usize, usize)| {
-                    for i in 0..count {
-                        for (c, column) in turned.iter_mut().enumerate().take(width) {
-                            column[i] = data[(start + i) * row + (k + c) * col];
-                        }
+                // What is stored by rows is turned, a few columns at once.
+                let operands = [(left.data, left_steps), (right.data, right_steps)];
+                for ((data, steps), turned) in operands.iter().zip(&mut turned) {
+                    if steps.0 != 1 {
+                        let data = &data[start * steps.0 + k * steps.1..];
+                        turn(turned, data, *steps, (count, width));
                     }
-                };
-                let (is_left, is_right) = (left_steps.0 == 1, right_steps.0 == 1);
-                if !is_left {
-                    place(left.data, left_steps);
-                } else if !is_right {
-                    place(right.data, right_steps);
                 }
-                for (c, column) in turned.iter().enumerate().take(width) {
-                    let own = |data, steps: (usize, usize)| -> &[T] {
-                        let data: &[T] = data;
-                        &data[start + (k + c) * steps.1..][..count]
+                for c in 0..width {
+                    let column = |place: usize| {
+                        let (data, steps) = operands[place];
+                        if steps.0 == 1 {
+                            &data[start + (k + c) * steps.1..][..count]
+                        } else {
+                            &turned[place][c * count..][..count]
+                        }
                     };
-                    match (is_left, is_right) {
-                        (true, true) => vector::add_products(
-                            group,
-                            own(left.data, left_steps),
-                            own(right.data, right_steps),
-                        ),
-                        (true, false) => {
-                            vector::add_products(group, own(left.data, left_steps), column);
-                        }
-                        (false, true) => {
-                            vector::add_products(group, column, own(right.data, right_steps));
-                        }
-                        (false, false) => {
-                            for (i, total) in group.iter_mut().enumerate() {
-                                let at = (start + i) * right_steps.0 + (k + c) * right_steps.1;
-                                *total += column[i] * right.data[at];
-                            }
-                        }
-                    }
+                    vector::add_products(group, column(0), column(1));
                 }
             }
             vector::add_column(totals, group);
@@ -244,7 +261,7 @@ pub fn product_diagonal<T: Element>(
 }
 
 /// Columns turned at once: a cache line of them.
-const TURNED: usize = 8;
+const TURNED: usize = 16;
 
 /// Σ aₖ bₖ, halves first.
 fn dot<T: Element>(a: &[T], b: &[T]) -> T {
@@ -279,7 +296,7 @@ pub fn softmax<T: Element>(out: &mut [T], data: &[T], rows: usize) {
             vector::divide(out, total);
         }
     };
-    if data.len() >= LARGE / 8 && rayon::current_num_threads() > 1 {
+    if EXP * data.len() >= LARGE && rayon::current_num_threads() > 1 {
         out.par_chunks_mut(size)
             .zip(data.par_chunks(size))
             .for_each(|(out, data)| part(out, data));

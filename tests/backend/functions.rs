@@ -1,5 +1,10 @@
 //! The vectorised functions against the scalar library, against values from elsewhere, and at the ends of their range.
 
+#![allow(
+    clippy::float_cmp,
+    reason = "infinities and zeros are compared, and equal is what they must be"
+)]
+
 use hbp::backend::{Element, Operand, combine_entries, map_entries};
 use hbp::kernel::ScalarOp;
 use proptest::prelude::*;

@@ -1,5 +1,10 @@
 //! Reductions against plain sums in double precision, in all layouts, at sizes beside every block's, with any number of threads.
 
+#![allow(
+    clippy::float_cmp,
+    reason = "infinities and whole numbers are compared, and equal is what they must be"
+)]
+
 use hbp::backend::{Element, MatrixRef, product_diagonal, reduce_entries, row_sums, softmax};
 use hbp::kernel::Reduction;
 
@@ -152,5 +157,6 @@ fn special_entries_are_not_swallowed() {
         assert!(found[place] == 1.0);
     }
     assert!(reduce_entries::<f64>(Reduction::LogSumExp, &[]) == f64::NEG_INFINITY);
+    assert!(reduce_entries::<f64>(Reduction::Norm2, &[]) == 0.0);
     assert!(reduce_entries::<f64>(Reduction::Norm2, &[1e-310, 1e-310]) > 1e-310);
 }

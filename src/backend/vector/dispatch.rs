@@ -97,6 +97,10 @@ dispatched! {
     sums::maximum(data: &[T]) -> T, sums::maximum(data)
 }
 dispatched! {
+    /// The largest magnitude, −∞ of none and NaN if an entry is.
+    sums::maximum_magnitude(data: &[T]) -> T, sums::maximum_magnitude(data)
+}
+dispatched! {
     /// Divides every entry.
     sums::divide(data: &mut [T], by: T), sums::divide(data, by)
 }

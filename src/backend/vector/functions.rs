@@ -108,7 +108,7 @@ pub(super) fn log<T: Real>(x: T) -> T {
     } else {
         T::NAN
     };
-    if (x > T::ZERO) & (x < T::INFINITY) {
+    if x > T::ZERO && x < T::INFINITY {
         value
     } else {
         limit

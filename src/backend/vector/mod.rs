@@ -10,7 +10,9 @@ mod real;
 mod sums;
 
 pub use dispatch::Instructions;
-pub(crate) use dispatch::{add_column, add_columns, add_products, divide, dot, maximum, sum};
+pub(crate) use dispatch::{
+    add_column, add_columns, add_products, divide, dot, maximum, maximum_magnitude, sum,
+};
 pub use kernels::Operand;
 pub use real::Real;
 pub(crate) use sums::Term;
@@ -70,7 +72,7 @@ pub fn combine_entries<T: Element>(
     }
     let [a, b] = [a, b].map(|operand| match operand {
         Operand::Entries(entries) => Operand::Entries(&entries[..count]),
-        number => number,
+        number @ Operand::Number(_) => number,
     });
     if dispatch::combine(op, target, a, b) {
         return;

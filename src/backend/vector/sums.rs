@@ -54,6 +54,9 @@ fn halved<T: Real>(mut lanes: [T; LANES]) -> T {
 /// The sum of a term of every entry.
 #[inline(always)]
 pub(super) fn sum<T: Real>(term: Term<T>, data: &[T]) -> T {
+    if data.len() < LANES && term == Term::Entry {
+        return data.iter().fold(T::ZERO, |total, x| total + *x);
+    }
     match term {
         Term::Entry => lanes!(data, x => x),
         Term::Square(scale) => lanes!(data, x => (x / scale) * (x / scale)),
@@ -78,24 +81,38 @@ pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     halved(lanes)
 }
 
+macro_rules! largest {
+    ($data:ident, $x:ident => $value:expr) => {{
+        let mut top = -T::INFINITY;
+        let mut chunks = $data.chunks_exact(LANES);
+        if $data.len() >= LANES {
+            let mut lanes = [top; LANES];
+            for chunk in &mut chunks {
+                for (lane, $x) in lanes.iter_mut().zip(chunk) {
+                    *lane = larger(*lane, $value);
+                }
+            }
+            for lane in lanes {
+                top = larger(top, lane);
+            }
+        }
+        for $x in chunks.remainder() {
+            top = larger(top, $value);
+        }
+        top
+    }};
+}
+
 /// The largest entry, −∞ of none and NaN if one is.
 #[inline(always)]
 pub(super) fn maximum<T: Real>(data: &[T]) -> T {
-    let mut lanes = [-T::INFINITY; LANES];
-    let mut chunks = data.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, *x);
-        }
-    }
-    for (lane, x) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = larger(*lane, *x);
-    }
-    let mut top = lanes[0];
-    for lane in lanes {
-        top = larger(top, lane);
-    }
-    top
+    largest!(data, x => *x)
+}
+
+/// The largest magnitude, −∞ of none and NaN if an entry is.
+#[inline(always)]
+pub(super) fn maximum_magnitude<T: Real>(data: &[T]) -> T {
+    largest!(data, x => x.magnitude())
 }
 
 /// The larger of two numbers, NaN if either is.
@@ -103,7 +120,7 @@ pub(super) fn maximum<T: Real>(data: &[T]) -> T {
 #[allow(clippy::eq_op, reason = "only NaN is not itself")]
 fn larger<T: Real>(a: T, b: T) -> T {
     // Comparisons with NaN are false: `a` stays if it is NaN, and `b` is taken if it is.
-    if (b > a) | (b != b) { b } else { a }
+    if b > a || b != b { b } else { a }
 }
 
 /// Divides every entry.
