@@ -219,6 +219,9 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
                 )
             }
         }
+        Op::Stein | Op::SteinGram | Op::ConjugateGradients | Op::ConjugateGradientsGram => {
+            stein(op, s)
+        }
         Op::Jacobian => Ok(Shape::matrix(s[0].size(), s[1].size())),
         Op::Backpropagate => {
             if s[0] == s[1] {
@@ -232,6 +235,24 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
         }
         _ => unreachable!("`infer` handles {op:?}"),
     }
+}
+
+/// αM + βBMK = R: M has the shape of R.
+fn stein(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
+    let (left, right, of) = (&s[2], &s[3], &s[4]);
+    let scalars = s[..2].iter().chain(&s[5..]);
+    if let Some(other) = scalars.into_iter().find(|shape| !shape.is_scalar()) {
+        return error(format!("{other:?} is not a scalar"), None);
+    }
+    square(op, left)?;
+    square(op, right)?;
+    if left.cols == of.rows && of.cols == right.rows {
+        return Ok(of.clone());
+    }
+    error(
+        format!("{left:?} and {right:?} do not fit around {of:?}"),
+        None,
+    )
 }
 
 fn square(op: &Op, shape: &Shape) -> Result<(), ShapeError> {
