@@ -13,6 +13,8 @@ mod approximations;
 mod batched;
 #[path = "hbp/cases.rs"]
 mod cases;
+#[path = "hbp/damped_step.rs"]
+mod damped_step;
 #[path = "hbp/random.rs"]
 mod random;
 #[path = "hbp/refusing.rs"]

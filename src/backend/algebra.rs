@@ -4,6 +4,7 @@
 use nalgebra::{ComplexField, DMatrix, DMatrixView, DMatrixViewMut, Dyn, LU, SymmetricEigen};
 
 use super::element::{Element, max};
+use super::symmetric;
 
 /// A matrix in a slice: entry (i, j) at `i * strides.0 + j * strides.1`.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ pub struct MatrixRef<'a, T> {
 }
 
 impl<T: Element> MatrixRef<'_, T> {
-    fn view(&self) -> DMatrixView<'_, T, Dyn, Dyn> {
+    pub(super) fn view(&self) -> DMatrixView<'_, T, Dyn, Dyn> {
         let (rows, cols) = (self.rows, self.cols);
         DMatrixView::from_slice_with_strides_generic(
             self.data,
@@ -60,7 +61,7 @@ impl<T: Element> MatrixRef<'_, T> {
         }
     }
 
-    fn is_finite(&self) -> bool {
+    pub(super) fn is_finite(&self) -> bool {
         self.data.iter().all(ComplexField::is_finite)
     }
 }
@@ -102,6 +103,34 @@ pub trait Algebra<T> {
 
     /// `out` = the symmetric matrix with its eigenvalues replaced by `f` of them; NaN everywhere if it is not finite.
     fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T);
+
+    /// `out = matrix⁻¹ right` for a matrix that equals its transpose, definite or not.
+    ///
+    /// # Errors
+    /// When the matrix is singular.
+    fn solve_symmetric(
+        &mut self,
+        out: &mut [T],
+        matrix: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) -> Result<(), Singular>
+    where
+        T: Element,
+    {
+        if symmetric::solve(out, matrix, right) {
+            return Ok(());
+        }
+        self.solve(out, matrix, right)
+    }
+
+    /// The eigenvalues of a symmetric matrix and its orthonormal eigenvectors, one a column in the order of the values; NaN
+    /// everywhere if it is not finite.
+    fn symmetric_eigen(&mut self, matrix: MatrixRef<'_, T>, values: &mut [T], vectors: &mut [T])
+    where
+        T: Element,
+    {
+        symmetric::eigen(matrix, values, vectors);
+    }
 }
 
 /// nalgebra: products through `gemm` with swapped strides for transposes, LU and symmetric eigenvalues.

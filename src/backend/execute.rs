@@ -15,6 +15,7 @@ use super::element::Element;
 use super::loops::{self, Registers};
 use super::outputs::{OutputBlock, Outputs};
 use super::reduce;
+use super::stein::System;
 
 /// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
 pub type Inputs<T> = BTreeMap<Name, DMatrix<T>>;
@@ -86,6 +87,8 @@ pub struct Executor<'p, T, A = Nalgebra> {
     algebra: A,
     arena: Arena<T>,
     registers: Registers<T>,
+    /// Scratch memory of a step.
+    workspace: Vec<T>,
 }
 
 impl<'p, T: Element> Executor<'p, T> {
@@ -103,6 +106,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             algebra,
             arena: Arena::new(program),
             registers: Registers::default(),
+            workspace: vec![T::zero(); program.workspace()],
         }
     }
 
@@ -145,6 +149,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             algebra,
             arena,
             registers,
+            workspace,
         } = self;
         let mut taken: SmallVec<[Vec<T>; 4]> = step
             .outputs
@@ -165,6 +170,12 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
                     .collect();
                 loops::run(body, &reads, &mut taken, registers);
                 Ok(())
+            }
+            Kernel::Stein(stein) => {
+                let of = memory.matrix(&stein.of);
+                let system = System::new(stein, |view| memory.matrix(view));
+                let solved = system.solve(&mut taken[0][..of.rows * of.cols], algebra, workspace);
+                solved.map_err(|_| memory.singular(step, of.rows * of.cols))
             }
             kernel => {
                 let size = program.values[step.outputs[0].index()].len();
@@ -247,6 +258,13 @@ impl<'a, T: Element> Memory<'a, T> {
         }
     }
 
+    fn singular(&self, step: &Step, rows: usize) -> ExecuteError {
+        ExecuteError::Singular {
+            value: self.program.values[step.outputs[0].index()].label.clone(),
+            rows,
+        }
+    }
+
     fn compute(
         &self,
         kernel: &Kernel,
@@ -254,13 +272,10 @@ impl<'a, T: Element> Memory<'a, T> {
         algebra: &mut impl Algebra<T>,
         step: &Step,
     ) -> Result<(), ExecuteError> {
-        let singular = |rows: usize| ExecuteError::Singular {
-            value: self.program.values[step.outputs[0].index()].label.clone(),
-            rows,
-        };
+        let singular = |rows: usize| self.singular(step, rows);
         match kernel {
-            // Run by the caller, since it may have several results.
-            Kernel::Loop(_) => {}
+            // Run by the caller: the one may have several results, the other takes scratch memory.
+            Kernel::Loop(_) | Kernel::Stein(_) => {}
             Kernel::Product {
                 left,
                 right,
@@ -294,11 +309,18 @@ impl<'a, T: Element> Memory<'a, T> {
             }
             Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
             Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),
-            Kernel::Solve { matrix, right } => {
+            Kernel::Solve {
+                matrix,
+                right,
+                symmetric,
+            } => {
                 let (matrix, right) = (self.matrix(matrix), self.matrix(right));
-                algebra
-                    .solve(out, matrix, right)
-                    .map_err(|_| singular(matrix.rows))?;
+                let solved = if *symmetric {
+                    algebra.solve_symmetric(out, matrix, right)
+                } else {
+                    algebra.solve(out, matrix, right)
+                };
+                solved.map_err(|_| singular(matrix.rows))?;
             }
             Kernel::Inverse { of } => {
                 algebra

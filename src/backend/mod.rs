@@ -11,6 +11,8 @@ mod execute;
 mod loops;
 mod outputs;
 mod reduce;
+mod stein;
+mod symmetric;
 
 pub(crate) use algebra::symmetric_eigen;
 pub use algebra::{Algebra, MatrixRef, Nalgebra, Singular};

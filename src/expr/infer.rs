@@ -108,6 +108,9 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
         }
         _ => {
             let shapes = children.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            if is_equation(op) {
+                return stein(op, &shapes).map(Sort::Value);
+            }
             infer_value(op, &shapes).map(Sort::Value)
         }
     }
@@ -219,9 +222,6 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
                 )
             }
         }
-        Op::Stein | Op::SteinGram | Op::ConjugateGradients | Op::ConjugateGradientsGram => {
-            stein(op, s)
-        }
         Op::Jacobian => Ok(Shape::matrix(s[0].size(), s[1].size())),
         Op::Backpropagate => {
             if s[0] == s[1] {
@@ -237,7 +237,16 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
     }
 }
 
-/// αM + βBMK = R: M has the shape of R.
+/// Whether the operation solves α M + β B M K = R.
+fn is_equation(op: &Op) -> bool {
+    use Op::{ConjugateGradients, ConjugateGradientsGram, Stein, SteinGram};
+    matches!(
+        op,
+        Stein | SteinGram | ConjugateGradients | ConjugateGradientsGram
+    )
+}
+
+/// α M + β B M K = R: M has the shape of R.
 fn stein(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
     let (left, right, of) = (&s[2], &s[3], &s[4]);
     let scalars = s[..2].iter().chain(&s[5..]);

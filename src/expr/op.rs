@@ -82,7 +82,7 @@ pub enum Op {
 
     /// The congruence J'HJ; children: J, H (H symmetric).
     Congruence,
-    /// The M with αM + βBMK = R; children: α, β, B, K, R (α and β scalars, B and K symmetric).
+    /// The M with α M + β B M K = R; children: α, β, B, K, R (α and β scalars, B and K symmetric).
     Stein,
     /// The same M, of one column a sample where K = cX'X: M X' is what is wanted, so that M is measured by
     /// ⟨M, N⟩ = tr(M'NK).
@@ -90,7 +90,8 @@ pub enum Op {
     /// What conjugate gradients make of the equation of [`Op::Stein`] from M = 0; children: α, β, B, K, R, a tolerance relative to
     /// the norm of R, and the most steps.
     ConjugateGradients,
-    /// The same for [`Op::SteinGram`], in the inner product ⟨M, N⟩ = tr(M'NK).
+    /// The same for [`Op::SteinGram`], in the inner product ⟨M, N⟩ = tr(M'NK). They end, too, where tr(R'RK) of the residual R is
+    /// rounding: at ε tr(R'R) times the largest diagonal entry of K.
     ConjugateGradientsGram,
     /// The Jacobian D e(x) = ∂ vec e / ∂ (vec x)'; children: e, the variable x.
     Jacobian,

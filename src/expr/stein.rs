@@ -1,4 +1,4 @@
-//! The equation αM + βBMK = R by definition. Why here: it is what a damped step with a Kronecker block solves, and both
+//! The equation α M + β B M K = R by definition. Why here: it is what a damped step with a Kronecker block solves, and both
 //! ways to solve it, exactly and by conjugate gradients, need a value that no clever form of them shares.
 
 use super::elimination::inverse;
@@ -39,6 +39,22 @@ pub(super) fn iterate<S: Scalar>(
     let (alpha, beta) = (alpha[(0, 0)].clone(), beta[(0, 0)].clone());
     let (tolerance, steps) = (tolerance[(0, 0)].value(), steps[(0, 0)].value());
     let times = |s: &S, m: &Matrix<S>| m.map(|entry| s.clone() * entry.clone());
+    // Where K is singular or nearly so, what is left of the residual is orthogonal to X, and tr(R'RK) is rounding.
+    let weight = match inner {
+        InnerProduct::Entries => 0.0,
+        InnerProduct::Gram => {
+            let diagonal = k.diagvec().real();
+            f64::EPSILON
+                * diagonal
+                    .values()
+                    .iter()
+                    .fold(0.0, |top: f64, v| top.max(*v))
+        }
+    };
+    let rounding = |residual: &Matrix<S>| {
+        let entries = residual.real();
+        weight * entries.values().iter().map(|v| v * v).sum::<f64>()
+    };
     let inner = |m: &Matrix<S>, n: &Matrix<S>| {
         let n = match inner {
             InnerProduct::Entries => n.clone(),
@@ -51,7 +67,7 @@ pub(super) fn iterate<S: Scalar>(
     let mut square = inner(&residual, &residual)?;
     let target = tolerance * tolerance * square.value();
     let mut taken = 0.0;
-    while square.value() > target && taken < steps {
+    while square.value() > target.max(rounding(&residual)) && taken < steps {
         let image = times(&beta, &b.times(&direction)?.times(k)?);
         let image = times(&alpha, &direction).plus(&image)?;
         let curvature = inner(&direction, &image)?;

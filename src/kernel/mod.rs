@@ -7,6 +7,7 @@
 //! assigns buffers, `plan` holds and prints the result. This floor knows no linear-algebra library.
 
 mod builder;
+mod cheapest;
 mod cost;
 mod error;
 mod format;
@@ -18,17 +19,20 @@ mod matrix;
 mod plan;
 mod renumber;
 mod scalar;
+mod stein;
 
 use std::collections::BTreeSet;
 
 use crate::expr::{Graph, Id, Sizes};
 
+pub use cheapest::compile_cheapest;
 pub use error::CompileError;
 pub use ir::{
     Block, Input, Kernel, Reduction, Representation, Spectrum, Step, Value, ValueId, View,
 };
 pub use plan::Program;
 pub use scalar::{Access, Argument, Axis, Line, Loop, Number, Operand, ScalarOp};
+pub use stein::{InnerProduct, Stein, SteinFactor, SteinMethod};
 
 use plan::ENTRY_BYTES;
 

@@ -14,6 +14,7 @@ impl Kernel {
             | Self::Solve {
                 matrix: left,
                 right,
+                ..
             } => {
                 change(left);
                 change(right);
@@ -25,6 +26,7 @@ impl Kernel {
             | Self::Determinant { of }
             | Self::LogDeterminant { of }
             | Self::Spectral { of, .. } => change(of),
+            Self::Stein(stein) => stein.views_mut().for_each(change),
             Self::Loop(_) | Self::Commutation { .. } => {}
         }
         kernel

@@ -68,11 +68,10 @@ impl Phase {
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
             Self::Differentiate => (1_000, 20_000),
-            Self::Simplify => (20, 4_000),
+            Self::Simplify | Self::Step | Self::Closed | Self::Samples => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),
             Self::Batch => (20, 10_000),
-            Self::Step | Self::Closed | Self::Samples => (20, 4_000),
         }
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn burden(op: &Op, solving: Solving) -> u64 {
     match (op, solving) {
         (Op::Kronecker, _) => 1_000_000,
         (Op::Inverse, Solving::Iterated) => 100_000,
+        (Op::Inverse, Solving::Direct) => 100,
         (Op::Stein, _) => 10_000,
         (Op::SteinGram, _) => 1_000,
         _ => 0,

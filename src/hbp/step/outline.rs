@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::expr::{Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sort, Variable};
+use crate::expr::{Facts, Graph, Id, Name, Op, Role, ShapeError, Sort, Variable};
 
 /// A factor of a product, and whether it is transposed there.
 type Factor = (Id, bool);
@@ -121,8 +121,7 @@ impl<'a> Outline<'a> {
 
     /// `c S S'`, where a product is one.
     fn root(&mut self, id: Id) -> Result<Option<Id>, ShapeError> {
-        let (mut scalars, mut factors) = (Vec::new(), Vec::new());
-        self.factors(id, false, &mut scalars, &mut factors);
+        let (scalars, factors) = self.factors(id);
         let (left, right) = factors.split_at(factors.len() / 2);
         if left.is_empty() || mirrored(left) != right {
             return Ok(None);
@@ -143,11 +142,7 @@ impl<'a> Outline<'a> {
 
     /// Any matrix: multiples, and products that end in a transpose met in the block, are seen.
     pub(super) fn gradient(&mut self, id: Id) -> Result<Id, ShapeError> {
-        let shape: Shape = self.graph.shape(id);
-        let (mut scalars, mut factors) = (Vec::new(), Vec::new());
-        if !shape.is_scalar() {
-            self.factors(id, false, &mut scalars, &mut factors);
-        }
+        let (scalars, factors) = self.factors(id);
         for (root, outline) in self.roots.clone() {
             let Some(rest) = factors.strip_suffix(mirrored(&root).as_slice()) else {
                 continue;
@@ -164,32 +159,26 @@ impl<'a> Outline<'a> {
         Ok(self.named(id, Facts::default()))
     }
 
-    /// The factors of a product from left to right, transposes and scalars taken out.
-    fn factors(
-        &self,
-        id: Id,
-        is_transposed: bool,
-        scalars: &mut Vec<Id>,
-        factors: &mut Vec<Factor>,
-    ) {
-        let node = &self.graph[id];
-        match node.op {
-            Op::Multiply => {
-                let mut order = [node.children[0], node.children[1]];
-                if is_transposed {
-                    order.reverse();
+    /// The factors of a product from left to right, transposes taken to them, and the scalars before it.
+    fn factors(&self, id: Id) -> (Vec<Id>, Vec<Factor>) {
+        let (mut scalars, mut factors) = (Vec::new(), Vec::new());
+        let mut stack = vec![(id, false)];
+        while let Some((id, is_transposed)) = stack.pop() {
+            let node = &self.graph[id];
+            let child = |k: usize| (node.children[k], is_transposed);
+            match node.op {
+                // What is pushed last comes first.
+                Op::Multiply if is_transposed => stack.extend([child(0), child(1)]),
+                Op::Multiply => stack.extend([child(1), child(0)]),
+                Op::Scale => {
+                    scalars.push(node.children[0]);
+                    stack.push(child(1));
                 }
-                for child in order {
-                    self.factors(child, is_transposed, scalars, factors);
-                }
+                Op::Transpose => stack.push((node.children[0], !is_transposed)),
+                _ => factors.push((id, is_transposed)),
             }
-            Op::Scale => {
-                scalars.push(node.children[0]);
-                self.factors(node.children[1], is_transposed, scalars, factors);
-            }
-            Op::Transpose => self.factors(node.children[0], !is_transposed, scalars, factors),
-            _ => factors.push((id, is_transposed)),
         }
+        (scalars, factors)
     }
 
     /// Factors as a product of the graph.
@@ -224,5 +213,7 @@ impl<'a> Outline<'a> {
 /// The factors of the transpose.
 fn mirrored(factors: &[Factor]) -> Vec<Factor> {
     let mirrored = factors.iter().rev();
-    mirrored.map(|(id, transposed)| (*id, !transposed)).collect()
+    mirrored
+        .map(|(id, transposed)| (*id, !transposed))
+        .collect()
 }

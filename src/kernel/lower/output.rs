@@ -81,7 +81,7 @@ impl Lowering<'_> {
     }
 
     /// S with S S' the matrix, if its form shows one that is smaller than the matrix.
-    fn root(&mut self, matrix: &Matrix) -> Option<Matrix> {
+    pub(super) fn root(&mut self, matrix: &Matrix) -> Option<Matrix> {
         let Form::Product(factors) = matrix.form.clone() else {
             return None;
         };
