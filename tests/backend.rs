@@ -3,6 +3,8 @@
 
 #[path = "backend/random.rs"]
 mod random;
+#[path = "backend/stein.rs"]
+mod stein;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]
 #[path = "expr/universe.rs"]
 mod universe;

@@ -21,6 +21,8 @@ mod random;
 mod refusing;
 #[path = "hbp/roots.rs"]
 mod roots;
+#[path = "hbp/step_forms.rs"]
+mod step_forms;
 #[path = "hbp/steps.rs"]
 mod steps;
 mod support;

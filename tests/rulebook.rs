@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "rulebook/damped.rs"]
+mod damped;
 #[path = "rulebook/malformed.rs"]
 mod malformed;
 #[path = "rulebook/usage.rs"]

@@ -144,10 +144,13 @@ impl<'a, T: Element> System<'a, T> {
             let mu = right.value(j);
             for (i, entry) in column.iter_mut().enumerate() {
                 let lambda = left.value(i);
-                let denominator = self.alpha + self.beta * lambda * mu;
-                // An eigenvalue is known to ε times the largest.
+                let term = self.beta * lambda * mu;
+                let denominator = self.alpha + term;
+                // Only where the two cancel does it matter that an eigenvalue is known to ε times the largest.
                 let moved = of_left * mu.double().abs() + of_right * lambda.double().abs();
-                if denominator.double().abs() <= epsilon * (alpha + beta * moved) {
+                let rounding = epsilon * (alpha + beta * moved);
+                let cancels = self.alpha.double() * term.double() < 0.0;
+                if denominator == T::zero() || cancels && denominator.double().abs() <= rounding {
                     return Err(Singular);
                 }
                 *entry /= denominator;
@@ -327,6 +330,7 @@ impl<'a, T: Element> Basis<'a, T> {
                 let (values, workspace) = workspace.split_at_mut(size);
                 let (vectors, workspace) = workspace.split_at_mut(size * size);
                 algebra.symmetric_eigen(matrix, values, vectors);
+                without_rounding(values);
                 let vectors = MatrixRef {
                     data: &*vectors,
                     rows: size,
@@ -352,6 +356,20 @@ impl<'a, T: Element> Basis<'a, T> {
         let values = self.values.into_iter().flatten();
         let largest = values.fold(0.0, |top: f64, v| top.max(v.double().abs()));
         if self.values.is_none() { 1.0 } else { largest }
+    }
+}
+
+/// Eigenvalues that are rounding and nothing else become zero: of a semidefinite factor they have either sign, which against a small α
+/// would turn the step around.
+fn without_rounding<T: Element>(values: &mut [T]) {
+    let largest = values
+        .iter()
+        .fold(0.0, |top: f64, v| top.max(v.double().abs()));
+    let rounding = values.len() as f64 * T::default_epsilon().double() * largest;
+    for value in values.iter_mut() {
+        if value.double().abs() <= rounding {
+            *value = T::zero();
+        }
     }
 }
 

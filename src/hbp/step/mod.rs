@@ -208,14 +208,12 @@ fn outlined(
     let block = small.node(Op::Scale, &[beta, block])?;
     let system = small.node(Op::Add, &[damping, block])?;
     let inverse = small.node(Op::Inverse, &[system])?;
-    let solution = if shape.is_column() {
-        small.node(Op::Multiply, &[inverse, gradient])?
-    } else {
-        let right = small.node(Op::Vec, &[gradient])?;
-        let solution = small.node(Op::Multiply, &[inverse, right])?;
+    let right = small.node(Op::Vec, &[gradient])?;
+    let mut solution = small.node(Op::Multiply, &[inverse, right])?;
+    if !shape.is_column() {
         let (rows, cols) = (small.dimension(shape.rows), small.dimension(shape.cols));
-        small.node(Op::Reshape, &[solution, rows, cols])?
-    };
+        solution = small.node(Op::Reshape, &[solution, rows, cols])?;
+    }
     let minus = small.integer(-1);
     let root = small.node(Op::Scale, &[minus, solution])?;
     Ok(System {
