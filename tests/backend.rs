@@ -15,6 +15,8 @@ mod matrices;
 mod random;
 #[path = "backend/reductions.rs"]
 mod reductions;
+#[path = "backend/stein.rs"]
+mod stein;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]
 #[path = "expr/universe.rs"]
 mod universe;

@@ -13,12 +13,16 @@ mod approximations;
 mod batched;
 #[path = "hbp/cases.rs"]
 mod cases;
+#[path = "hbp/damped_step.rs"]
+mod damped_step;
 #[path = "hbp/random.rs"]
 mod random;
 #[path = "hbp/refusing.rs"]
 mod refusing;
 #[path = "hbp/roots.rs"]
 mod roots;
+#[path = "hbp/step_forms.rs"]
+mod step_forms;
 #[path = "hbp/steps.rs"]
 mod steps;
 mod support;

@@ -113,6 +113,10 @@ pub trait Algebra<T> {
 
     /// `out` = the symmetric matrix with its eigenvalues replaced by `f` of them; NaN everywhere if it is not finite.
     fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T);
+
+    /// The eigenvalues of a symmetric matrix and its orthonormal eigenvectors, one a column in the order of the values; NaN
+    /// everywhere if it is not finite.
+    fn symmetric_eigen(&mut self, matrix: MatrixRef<'_, T>, values: &mut [T], vectors: &mut [T]);
 }
 
 /// max(·, 0), NaN kept.

@@ -15,6 +15,7 @@ use super::element::Element;
 use super::faer::Faer;
 use super::loops::{Read, Registers, run_loop};
 use super::outputs::{OutputBlock, Outputs};
+use super::stein::System;
 use super::{reduce, roots};
 
 /// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
@@ -97,6 +98,8 @@ pub struct Executor<'p, T, A = Faer<T>> {
     algebra: A,
     arena: Arena<T>,
     registers: Registers<T>,
+    /// Scratch memory of a step.
+    workspace: Vec<T>,
 }
 
 impl<'p, T: Element> Executor<'p, T> {
@@ -114,6 +117,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             algebra,
             arena: Arena::new(program),
             registers: Registers::default(),
+            workspace: vec![T::zero(); program.workspace()],
         }
     }
 
@@ -177,6 +181,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             algebra,
             arena,
             registers,
+            workspace,
         } = self;
         let (mut outputs, rest) = arena.carve(program, &step.outputs);
         let memory = Memory {
@@ -197,6 +202,12 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
                 .collect();
             run_loop(body, &reads, &mut outputs, registers);
             return Ok(());
+        }
+        if let Kernel::Stein(stein) = &step.kernel {
+            let of = memory.matrix(&stein.of);
+            let system = System::new(stein, |view| memory.matrix(view));
+            let solved = system.solve(outputs[0], algebra, workspace);
+            return solved.map_err(|_| memory.singular(step, of.rows * of.cols));
         }
         memory.compute(&step.kernel, outputs[0], algebra, step)
     }
@@ -285,6 +296,13 @@ impl<'a, T: Element> Memory<'a, T> {
         }
     }
 
+    fn singular(&self, step: &Step, rows: usize) -> ExecuteError {
+        ExecuteError::Singular {
+            value: self.program.values[step.outputs[0].index()].label.clone(),
+            rows,
+        }
+    }
+
     fn compute(
         &self,
         kernel: &Kernel,
@@ -292,13 +310,10 @@ impl<'a, T: Element> Memory<'a, T> {
         algebra: &mut impl Algebra<T>,
         step: &Step,
     ) -> Result<(), ExecuteError> {
-        let singular = |rows: usize| ExecuteError::Singular {
-            value: self.program.values[step.outputs[0].index()].label.clone(),
-            rows,
-        };
+        let singular = |rows: usize| self.singular(step, rows);
         match kernel {
-            // Run by the caller, since it may have several results.
-            Kernel::Loop(_) => {}
+            // Run by the caller: the one may have several results, the other takes scratch memory.
+            Kernel::Loop(_) | Kernel::Stein(_) => {}
             Kernel::Product {
                 left,
                 right,
@@ -369,11 +384,18 @@ impl<'a, T: Element> Memory<'a, T> {
             }
             Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
             Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),
-            Kernel::Solve { matrix, right } => {
+            Kernel::Solve {
+                matrix,
+                right,
+                symmetric,
+            } => {
                 let (matrix, right) = (self.matrix(matrix), self.matrix(right));
-                algebra
-                    .solve(out, matrix, right)
-                    .map_err(|_| singular(matrix.rows))?;
+                let solved = if *symmetric {
+                    algebra.solve_positive(out, matrix, right)
+                } else {
+                    algebra.solve(out, matrix, right)
+                };
+                solved.map_err(|_| singular(matrix.rows))?;
             }
             Kernel::Inverse { of } => {
                 algebra

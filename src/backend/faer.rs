@@ -15,7 +15,7 @@ use faer::{MatMut, MatRef, Par};
 use nalgebra::{ComplexField, DMatrix, DVector, Dyn, SymmetricEigen};
 
 use super::algebra::{Algebra, MatrixRef, Singular};
-use super::element::Element;
+use super::element::{Element, max};
 use super::plain::Nalgebra;
 use super::products;
 
@@ -148,14 +148,26 @@ impl<T: Element> Algebra<T> for Faer<T> {
         logarithms.fold(T::zero(), |sum, logarithm| sum + logarithm)
     }
 
+    fn symmetric_eigen(&mut self, matrix: MatrixRef<'_, T>, values: &mut [T], vectors: &mut [T]) {
+        let n = matrix.rows;
+        // Entries near 1 keep the squares of the iteration in range.
+        let top = (matrix.data.iter()).fold(T::zero(), |top, x| max(top, ComplexField::abs(*x)));
+        let unit = if top == T::zero() { T::one() } else { top };
+        self.take_symmetric(matrix, T::one() / unit);
+        if self.eigen(n) {
+            vectors.copy_from_slice(&self.vectors);
+            for (value, of) in values.iter_mut().zip(&self.values) {
+                *value = *of * unit;
+            }
+        } else {
+            vectors.fill(T::number(f64::NAN));
+            values.fill(T::number(f64::NAN));
+        }
+    }
+
     fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T) {
         let n = matrix.rows;
-        let half = T::number(0.5);
-        self.factors.clear();
-        for j in 0..n {
-            let column = (0..n).map(|i| (matrix.at(i, j) + matrix.at(j, i)) * half);
-            self.factors.extend(column);
-        }
+        self.take_symmetric(matrix, T::one());
         if !self.eigen(n) {
             return out.fill(T::number(f64::NAN));
         }
@@ -179,6 +191,16 @@ impl<T: Element> Algebra<T> for Faer<T> {
 }
 
 impl<T: Element> Faer<T> {
+    /// The symmetric part of a matrix, times `factor`, to be factorised.
+    fn take_symmetric(&mut self, matrix: MatrixRef<'_, T>, factor: T) {
+        let half = T::number(0.5) * factor;
+        self.factors.clear();
+        for j in 0..matrix.rows {
+            let column = (0..matrix.rows).map(|i| (matrix.at(i, j) + matrix.at(j, i)) * half);
+            self.factors.extend(column);
+        }
+    }
+
     /// P A = L U, and the number of rows exchanged.
     fn factorise(&mut self, matrix: MatrixRef<'_, T>) -> usize {
         let n = matrix.rows;

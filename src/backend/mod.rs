@@ -17,6 +17,7 @@ mod products;
 mod reduce;
 mod roots;
 mod schedule;
+mod stein;
 mod vector;
 
 pub use algebra::{Algebra, MatrixRef, Singular};

@@ -6,7 +6,7 @@ use nalgebra::{
 };
 
 use super::algebra::{Algebra, MatrixRef, Singular};
-use super::element::Element;
+use super::element::{Element, max};
 
 /// nalgebra: products through `gemm` with swapped strides for transposes, LU and symmetric eigenvalues.
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,6 +109,27 @@ impl<T: Element> Algebra<T> for Nalgebra {
             .diagonal()
             .iter()
             .fold(T::zero(), |sum, u| sum + ComplexField::abs(*u).ln())
+    }
+
+    fn symmetric_eigen(&mut self, matrix: MatrixRef<'_, T>, values: &mut [T], vectors: &mut [T]) {
+        let whole = view(matrix).into_owned();
+        let top = (whole.iter()).fold(T::zero(), |top, x| max(top, ComplexField::abs(*x)));
+        let unit = if top == T::zero() { T::one() } else { top };
+        // Entries near 1 keep the squares of the iteration in range.
+        let found = if matrix.is_finite() {
+            symmetric_eigen((&whole + whole.transpose()) * (T::number(0.5) / unit))
+        } else {
+            None
+        };
+        if let Some(found) = found {
+            vectors.copy_from_slice(found.eigenvectors.as_slice());
+            for (value, of) in values.iter_mut().zip(&found.eigenvalues) {
+                *value = *of * unit;
+            }
+        } else {
+            vectors.fill(T::number(f64::NAN));
+            values.fill(T::number(f64::NAN));
+        }
     }
 
     fn spectral(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>, f: fn(T) -> T) {

@@ -124,6 +124,9 @@ pub fn infer(op: &Op, children: &[Sort]) -> Result<Sort, ShapeError> {
         }
         _ => {
             let shapes = children.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+            if is_equation(op) {
+                return stein(op, &shapes).map(Sort::Value);
+            }
             infer_value(op, &shapes).map(Sort::Value)
         }
     }
@@ -251,6 +254,33 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
         }
         _ => unreachable!("`infer` handles {op:?}"),
     }
+}
+
+/// Whether the operation solves α M + β B M K = R.
+fn is_equation(op: &Op) -> bool {
+    use Op::{ConjugateGradients, ConjugateGradientsGram, Stein, SteinGram};
+    matches!(
+        op,
+        Stein | SteinGram | ConjugateGradients | ConjugateGradientsGram
+    )
+}
+
+/// α M + β B M K = R: M has the shape of R.
+fn stein(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
+    let (left, right, of) = (&s[2], &s[3], &s[4]);
+    let scalars = s[..2].iter().chain(&s[5..]);
+    if let Some(other) = scalars.into_iter().find(|shape| !shape.is_scalar()) {
+        return error(format!("{other:?} is not a scalar"), None);
+    }
+    square(op, left)?;
+    square(op, right)?;
+    if left.cols == of.rows && of.cols == right.rows {
+        return Ok(of.clone());
+    }
+    error(
+        format!("{left:?} and {right:?} do not fit around {of:?}"),
+        None,
+    )
 }
 
 fn square(op: &Op, shape: &Shape) -> Result<(), ShapeError> {

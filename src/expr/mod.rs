@@ -24,6 +24,7 @@ mod random;
 pub(crate) mod reading;
 mod scalar;
 mod series;
+mod stein;
 mod witness;
 
 pub use dimension::{Dimension, Shape, Sizes};

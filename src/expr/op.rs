@@ -89,6 +89,17 @@ pub enum Op {
 
     /// The congruence J'HJ; children: J, H (H symmetric).
     Congruence,
+    /// The M with α M + β B M K = R; children: α, β, B, K, R (α and β scalars, B and K symmetric).
+    Stein,
+    /// The same M, of one column a sample where K = cX'X: M X' is what is wanted, so that M is measured by
+    /// ⟨M, N⟩ = tr(M'NK).
+    SteinGram,
+    /// What conjugate gradients make of the equation of [`Op::Stein`] from M = 0; children: α, β, B, K, R, a tolerance relative to
+    /// the norm of R, and the most steps.
+    ConjugateGradients,
+    /// The same for [`Op::SteinGram`], in the inner product ⟨M, N⟩ = tr(M'NK). They end, too, where tr(R'RK) of the residual R is
+    /// rounding: at ε tr(R'R) times the largest diagonal entry of K.
+    ConjugateGradientsGram,
     /// The Jacobian D e(x) = ∂ vec e / ∂ (vec x)'; children: e, the variable x.
     Jacobian,
     /// The backpropagated gradient, of the variable's shape; children: e, the gradient at e, the variable.
@@ -160,6 +171,10 @@ pub const TABLE: &[(Op, &str, Option<usize>)] = &[
     (Op::EigClip, "eigclip", Some(1)),
     (Op::Apply, "apply", Some(2)),
     (Op::Congruence, "sand", Some(2)),
+    (Op::Stein, "stein", Some(5)),
+    (Op::SteinGram, "stein-gram", Some(5)),
+    (Op::ConjugateGradients, "cg", Some(7)),
+    (Op::ConjugateGradientsGram, "cg-gram", Some(7)),
     (Op::Jacobian, "J", Some(2)),
     (Op::Backpropagate, "V", Some(3)),
     (Op::Expectation, "E", Some(1)),

@@ -5,6 +5,7 @@ use super::builtins::{exp_taylor, log_taylor, power_taylor};
 use super::elimination::{determinant, inverse, log_determinant, map_eigenvalues};
 use super::matrix::total;
 use super::scalar::power;
+use super::stein::{InnerProduct, iterate, solution};
 use super::{EvaluateError, Matrix, Op, Scalar};
 
 /// `op` on its operands; the result has `shape`.
@@ -51,6 +52,9 @@ pub(super) fn operate<S: Scalar>(
         (Op::EigClip, [a]) => map_eigenvalues(a, "eigclip", |lambda| lambda.max(0.0)),
         // J' H J
         (Op::Congruence, [j, h]) => j.transpose().times(h)?.times(j),
+        (Op::Stein | Op::SteinGram, operands) => solution(operands),
+        (Op::ConjugateGradients, operands) => iterate(operands, InnerProduct::Entries),
+        (Op::ConjugateGradientsGram, operands) => iterate(operands, InnerProduct::Gram),
         _ => Err(EvaluateError::NotAValue),
     }
 }

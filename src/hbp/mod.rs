@@ -14,6 +14,7 @@ mod naming;
 mod products;
 mod roots;
 mod row_major;
+mod step;
 mod steps;
 mod structure;
 mod unfold;
@@ -28,6 +29,7 @@ pub use mode::{Batch, Curvature, Message, Scheme, SchemeModes, UnknownMode};
 pub use products::{Products, VariableProducts, products, tangent_name};
 pub use roots::rooted;
 pub use row_major::row_major;
+pub use step::{Solver, StepError, StepForm, step, steps};
 pub use steps::print_steps;
 pub use unfold::{UnfoldError, unfold};
 

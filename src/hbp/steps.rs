@@ -162,5 +162,8 @@ fn phase_name(phase: Phase) -> &'static str {
         Phase::Table => "table",
         Phase::Definitions => "definitions",
         Phase::Batch => "batch",
+        Phase::Step => "step",
+        Phase::Closed => "closed",
+        Phase::Samples => "samples",
     }
 }

@@ -1,13 +1,21 @@
 //! Exact costs of kernels. Why exact: the cheapest order is chosen by these numbers, and tests can set ceilings on them.
 //!
 //! A multiplication and an addition count as two, a function evaluation as one. Factorisations count their leading
-//! term: LU 2n³/3, a triangular solve 2n² a column, an inverse 2n³, a symmetric eigendecomposition with its
+//! term: LU 2n³/3, Cholesky half of it, a triangular solve 2n² a column, an inverse 2n³, a symmetric eigendecomposition with its
 //! recomposition 10n³.
 
 use super::ir::{Kernel, View};
 use super::scalar::Loop;
 
 impl Kernel {
+    /// Entries of scratch memory that a back end needs beside the results.
+    pub fn workspace(&self) -> usize {
+        match self {
+            Self::Stein(stein) => stein.workspace(),
+            _ => 0,
+        }
+    }
+
     /// Floating-point operations of one execution.
     pub fn flops(&self) -> u64 {
         match self {
@@ -40,10 +48,17 @@ impl Kernel {
             }
             Self::RowSums { of } => entries(of),
             Self::Softmax { of } => entries(of).saturating_mul(4),
-            Self::Solve { matrix, right } => {
+            Self::Solve {
+                matrix,
+                right,
+                symmetric,
+            } => {
                 let n = matrix.rows;
-                (product(&[2, n, n, n]) / 3).saturating_add(product(&[2, n, n, right.cols]))
+                let lu = product(&[2, n, n, n]) / 3;
+                let factor = if *symmetric { lu / 2 } else { lu };
+                factor.saturating_add(product(&[2, n, n, right.cols]))
             }
+            Self::Stein(stein) => stein.flops(),
             Self::Inverse { of } => product(&[2, of.rows, of.rows, of.rows]),
             Self::Determinant { of } | Self::LogDeterminant { of } => {
                 product(&[2, of.rows, of.rows, of.rows]) / 3

@@ -5,6 +5,7 @@
 use crate::expr::Name;
 
 use super::scalar::{Loop, Number};
+use super::stein::Stein;
 
 /// A stored array of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -210,12 +211,16 @@ pub enum Kernel {
         /// The matrix, contiguous.
         of: View,
     },
-    /// `matrix⁻¹ right` by LU with partial pivoting.
+    /// The solution of an equation of matrices.
+    Stein(Stein),
+    /// `matrix⁻¹ right` by LU with partial pivoting; with `symmetric`, by Cholesky where the matrix is positive definite.
     Solve {
         /// The square matrix.
         matrix: View,
         /// The right-hand sides.
         right: View,
+        /// The matrix equals its transpose.
+        symmetric: bool,
     },
     /// The inverse by LU with partial pivoting.
     Inverse {
@@ -259,7 +264,9 @@ impl Kernel {
             | Self::Solve {
                 matrix: left,
                 right,
+                ..
             } => vec![left.value, right.value],
+            Self::Stein(stein) => stein.reads(),
             Self::Reduce { of, .. }
             | Self::ReduceColumns { of, .. }
             | Self::RowSums { of }

@@ -8,6 +8,7 @@
 
 mod absorb;
 mod builder;
+mod cheapest;
 mod cost;
 mod error;
 mod format;
@@ -19,17 +20,20 @@ mod matrix;
 mod plan;
 mod renumber;
 mod scalar;
+mod stein;
 
 use std::collections::BTreeSet;
 
 use crate::expr::{Graph, Id, Name, Sizes};
 
+pub use cheapest::compile_cheapest;
 pub use error::CompileError;
 pub use ir::{
     Block, Input, Kernel, Reduction, Representation, Spectrum, Step, Value, ValueId, View,
 };
 pub use plan::Program;
 pub use scalar::{Access, Argument, Axis, Line, Loop, Number, Operand, ScalarOp};
+pub use stein::{InnerProduct, Stein, SteinFactor, SteinMethod};
 
 use plan::ENTRY_BYTES;
 

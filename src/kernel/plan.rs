@@ -59,12 +59,18 @@ impl Program {
         entries.saturating_mul(element)
     }
 
-    /// Bytes of the arena with elements of `element` bytes.
+    /// Entries of the scratch memory that all steps share.
+    pub fn workspace(&self) -> usize {
+        let steps = self.steps.iter();
+        steps.map(|step| step.kernel.workspace()).max().unwrap_or(0)
+    }
+
+    /// Bytes of the arena and the scratch memory with elements of `element` bytes.
     pub fn arena_bytes(&self, element: u64) -> u64 {
         self.buffers
             .iter()
             .map(|n| *n as u64)
-            .fold(0, u64::saturating_add)
+            .fold(self.workspace() as u64, u64::saturating_add)
             .saturating_mul(element)
     }
 
@@ -141,7 +147,15 @@ impl Program {
                 )
             }
             Kernel::Softmax { of } => format!("softmax({})", v(of)),
-            Kernel::Solve { matrix, right } => format!("solve {} x = {}", v(matrix), v(right)),
+            Kernel::Stein(stein) => stein.describe(v),
+            Kernel::Solve {
+                matrix,
+                right,
+                symmetric,
+            } => {
+                let half = if *symmetric { " (symmetric)" } else { "" };
+                format!("solve {} x = {}{half}", v(matrix), v(right))
+            }
             Kernel::Inverse { of } => format!("inv({})", v(of)),
             Kernel::Determinant { of } => format!("det({})", v(of)),
             Kernel::LogDeterminant { of } => format!("logdet({})", v(of)),

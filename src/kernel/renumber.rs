@@ -14,6 +14,7 @@ impl Kernel {
             | Self::Solve {
                 matrix: left,
                 right,
+                ..
             } => {
                 change(left);
                 change(right);
@@ -35,6 +36,7 @@ impl Kernel {
                     change(v);
                 }
             }
+            Self::Stein(stein) => stein.views_mut().for_each(change),
             Self::Loop(_) | Self::Commutation { .. } => {}
         }
         kernel

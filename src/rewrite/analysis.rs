@@ -94,7 +94,10 @@ impl Knowledge {
             fact.symmetric |= variable.facts.imply_symmetric() || is_hessian;
             fact.diagonal |= variable.facts.diagonal;
             fact.distribution = variable.facts.distribution;
-            fact.nonnegative = variable.facts.distribution;
+            // A definite scalar is above zero.
+            let is_scalar = variable.shape.is_scalar();
+            fact.positive = is_scalar && variable.facts.positive_definite;
+            fact.nonnegative = variable.facts.distribution || fact.positive;
             knowledge.variables.insert(name.clone(), fact);
         }
         for (name, value) in locals {

@@ -87,6 +87,7 @@ const EMBEDDED: &[(&str, &str)] = &[
         "08_approximation",
         include_str!("../../rules/08_approximation.rules"),
     ),
+    ("09_inverse", include_str!("../../rules/09_inverse.rules")),
 ];
 
 /// The variable that stands for the other terms when a rule on two terms works inside a longer sum.

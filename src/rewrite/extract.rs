@@ -7,6 +7,7 @@ use egg::Language;
 
 use super::analysis::Egraph;
 use super::enode::{ENode, Term, build};
+use super::solve::{Solving, burden};
 use crate::expr::{Graph, Id, Name, Op, ShapeError};
 
 /// Which of two equal forms of a scaled congruence is preferred.
@@ -25,6 +26,8 @@ pub(crate) struct Taste {
     pub(crate) style: Style,
     /// Derivatives of elementwise functions are to be replaced by their values.
     pub(crate) values: bool,
+    /// A linear system is to be solved.
+    pub(crate) solving: Option<Solving>,
 }
 
 /// How an expression binds, as far as legibility cares.
@@ -167,6 +170,9 @@ impl<'a> Extraction<'a> {
         {
             weight += 1000 * u64::from(f.order);
         }
+        if let Some(solving) = taste.solving {
+            weight += burden(&node.op, solving);
+        }
         if node.op == Op::Congruence {
             let inner = &self.egraph[node.children[1]].data;
             // Around a scalar it is an outer product, around the identity a Gram matrix.
@@ -293,6 +299,9 @@ fn weigh(op: &Op, children: &[&Choice], style: Style) -> (u64, Form) {
         | Op::Softmax => (all + 8, Form::Atom),
         Op::EigAbs | Op::EigClip => (all + 9, Form::Atom),
         Op::Ones | Op::Zeros => (all + 7, Form::Atom),
+        Op::Stein | Op::SteinGram | Op::ConjugateGradients | Op::ConjugateGradientsGram => {
+            (all + 10, Form::Atom)
+        }
         Op::DiagVec | Op::Vec => (all + 14, Form::Atom),
         Op::Reshape => (all + 16, Form::Atom),
         Op::Commutation => (all + 30, Form::Atom),

@@ -99,6 +99,9 @@ pub(crate) fn fact_of(op: &Op, c: &[&Fact], knowledge: &Knowledge) -> Fact {
             fact.positive = true;
             fact.distribution = fact.shape().is_some_and(|s| s.is_column());
         }
+        Op::Stein | Op::SteinGram | Op::ConjugateGradients | Op::ConjugateGradientsGram => {
+            fact.zero = c[4].zero;
+        }
         Op::Norm2 => fact.nonnegative = true,
         Op::Power => {
             fact.positive = c[0].positive;

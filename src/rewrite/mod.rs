@@ -16,6 +16,7 @@ mod notation;
 mod phase;
 mod proof;
 mod simplify;
+mod solve;
 mod symmetric;
 
 pub use approximation::Approximation;
@@ -26,4 +27,5 @@ pub(crate) use normalise::{normalise, normalise_flat};
 pub use phase::{Phase, PhaseReport};
 pub use proof::Rewriting;
 pub use simplify::{Report, RewriteError, Rewriter};
+pub use solve::Solving;
 pub(crate) use symmetric::pair_transposes;

@@ -27,11 +27,17 @@ pub enum Phase {
     Definitions,
     /// Moves the sample mean inwards.
     Batch,
+    /// Turns a damped step into an equation of matrices.
+    Step,
+    /// Solves that equation where its factors allow a form of its own.
+    Closed,
+    /// Moves that equation to one column a sample.
+    Samples,
 }
 
 impl Phase {
     pub(crate) const VOCABULARY: &'static str =
-        "phases: differentiate, simplify, table, definitions, batch";
+        "phases: differentiate, simplify, table, definitions, batch, step, closed, samples";
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         match name {
@@ -40,6 +46,9 @@ impl Phase {
             "table" => Some(Self::Table),
             "definitions" => Some(Self::Definitions),
             "batch" => Some(Self::Batch),
+            "step" => Some(Self::Step),
+            "closed" => Some(Self::Closed),
+            "samples" => Some(Self::Samples),
             _ => None,
         }
     }
@@ -49,6 +58,7 @@ impl Phase {
         match chapter.split('_').next() {
             Some("04") => vec![Self::Differentiate],
             Some("07") => vec![Self::Batch],
+            Some("09") => vec![Self::Step],
             _ => vec![Self::Simplify],
         }
     }
@@ -58,7 +68,7 @@ impl Phase {
     pub(crate) fn limits(self) -> (usize, usize) {
         match self {
             Self::Differentiate => (1_000, 20_000),
-            Self::Simplify => (20, 4_000),
+            Self::Simplify | Self::Step | Self::Closed | Self::Samples => (20, 4_000),
             Self::Table => (20, 5_000),
             Self::Definitions => (12, 12_000),
             Self::Batch => (20, 10_000),

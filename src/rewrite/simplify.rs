@@ -11,6 +11,7 @@ use super::extract::{Extraction, Style, Taste};
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
 use super::proof::{Rewriting, explain};
+use super::solve::SolveRules;
 use crate::expr::{Graph, Id, Name, Op, Role, ShapeError};
 
 /// A rule book made ready to run, phase by phase.
@@ -21,6 +22,7 @@ pub struct Rewriter {
     simplify: Arc<Rules>,
     table: Arc<Rules>,
     average: Arc<Rules>,
+    pub(super) solve: Arc<SolveRules>,
 }
 
 /// Why an expression could not be rewritten.
@@ -93,6 +95,7 @@ impl Rewriter {
         );
         Self {
             average,
+            solve: Arc::new(SolveRules::of(&book)),
             book: Arc::new(book),
             differentiate,
             simplify,
@@ -127,6 +130,7 @@ impl Rewriter {
             taste: Taste {
                 style: Style::Hadamard,
                 values: false,
+                solving: None,
             },
         };
         job.run(graph, roots, &[], report)
@@ -148,6 +152,7 @@ impl Rewriter {
             taste: Taste {
                 style: Style::Hadamard,
                 values: true,
+                solving: None,
             },
         };
         job.run(graph, roots, &[], report)
@@ -201,6 +206,7 @@ impl Rewriter {
             taste: Taste {
                 style,
                 values: false,
+                solving: None,
             },
         };
         let mut current = Vec::with_capacity(roots.len());
@@ -224,14 +230,14 @@ impl Rewriter {
 }
 
 /// One saturation of some roots.
-struct Job<'a> {
-    rules: &'a Rules,
-    phase: Phase,
-    taste: Taste,
+pub(super) struct Job<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) phase: Phase,
+    pub(super) taste: Taste,
 }
 
 impl Job<'_> {
-    fn run(
+    pub(super) fn run(
         &self,
         graph: &mut Graph,
         roots: &[Id],

@@ -7,6 +7,7 @@ mod entries;
 mod function;
 mod multiply;
 mod output;
+mod stein;
 mod structure;
 mod sum;
 
@@ -237,6 +238,10 @@ impl Lowering<'_> {
             }
             Op::EigAbs => self.spectral(a(0), Spectrum::Abs),
             Op::EigClip => self.spectral(a(0), Spectrum::Clip),
+            Op::Stein | Op::SteinGram | Op::ConjugateGradients | Op::ConjugateGradientsGram => {
+                let method = self.method(&node.op, &children)?;
+                self.stein(&operands, method)
+            }
             Op::Apply => {
                 let argument = self.value(children[1])?;
                 self.apply(children[0], &argument)?

@@ -69,9 +69,12 @@ impl Lowering<'_> {
                 let factors = factors.clone();
                 self.apply_right(left, &factors.0, &factors.1)
             }
-            (Inverse(of), _) => self.solved(*of, right),
+            (Inverse(of), _) => self.solved(*of, right, left.symmetric),
             // M A⁻¹ = (A'⁻¹ M')'.
-            (_, Inverse(of)) => self.solved(of.transpose(), &left.transpose()).transpose(),
+            (_, Inverse(of)) => {
+                let solved = self.solved(of.transpose(), &left.transpose(), right.symmetric);
+                solved.transpose()
+            }
             _ => self.dense_product(left, right, symmetric),
         }
     }
@@ -210,7 +213,10 @@ impl Lowering<'_> {
                 let sums = sums.map(|s| self.settled(&s));
                 self.kronecker(&sums[0], &sums[1])
             }
-            Form::Inverse(of) => self.solved(of.transpose(), &ones.transpose()).transpose(),
+            Form::Inverse(of) => {
+                let solved = self.solved(of.transpose(), &ones.transpose(), right.symmetric);
+                solved.transpose()
+            }
             _ => {
                 let of = self.force(right).transpose();
                 let sums = self.builder.kernel(Kernel::RowSums { of }, of.rows, 1);
@@ -274,11 +280,14 @@ impl Lowering<'_> {
     }
 
     /// A⁻¹ M by a solve, or with the inverse if that is cheaper.
-    fn solved(&mut self, matrix: View, right: &Matrix) -> Matrix {
+    fn solved(&mut self, matrix: View, right: &Matrix, symmetric: bool) -> Matrix {
         let right = self.force(right);
-        let solve = self
-            .builder
-            .kernel(Kernel::Solve { matrix, right }, right.rows, right.cols);
+        let kernel = Kernel::Solve {
+            matrix,
+            right,
+            symmetric,
+        };
+        let solve = self.builder.kernel(kernel, right.rows, right.cols);
         let inverse = self
             .builder
             .kernel(Kernel::Inverse { of: matrix }, matrix.rows, matrix.rows);

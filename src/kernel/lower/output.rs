@@ -85,7 +85,7 @@ impl Lowering<'_> {
     }
 
     /// S with S S' the matrix but for its scale, if its form shows one that is smaller than the matrix.
-    fn root(&mut self, matrix: &Matrix) -> Option<Matrix> {
+    pub(super) fn root(&mut self, matrix: &Matrix) -> Option<Matrix> {
         let factors = root_factors(matrix).filter(|_| matrix.scale.is_positive())?;
         Some(self.multiplied(&factors))
     }
