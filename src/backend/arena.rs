@@ -64,6 +64,15 @@ impl<T: Element> Arena<T> {
         }
     }
 
+    /// Copies a stored value to the place of another of the same size.
+    pub(crate) fn copy(&mut self, program: &Program, from: ValueId, to: ValueId) {
+        if let (Some((from, size)), Some((to, _))) =
+            (self.place(program, from), self.place(program, to))
+        {
+            self.entries.copy_within(from..from + size, to);
+        }
+    }
+
     /// Takes the places that a step writes apart from all others. No two of them overlap.
     pub(crate) fn carve(
         &mut self,

@@ -167,6 +167,11 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
         Some(self.arena.get_mut(program, input.value))
     }
 
+    /// Copies a stored value to the place of another of the same shape.
+    pub(crate) fn replace(&mut self, value: ValueId, by: ValueId) {
+        self.arena.copy(self.program, by, value);
+    }
+
     fn steps(&mut self, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
         let program = self.program;
         program

@@ -7,25 +7,14 @@ use super::arrays::Items;
 use super::batch::{Data, read};
 use super::compiled::Preparation;
 use super::draft::draft;
-use super::linked::{Linked, Unlinked, link};
+use super::linked::{Unlinked, link};
 use super::module::named_sizes;
 use super::prepare::{Definition, define};
-use super::{RunError, RunOptions};
+use super::{RunError, RunOptions, Task};
 use crate::backend::{Element, Executor, OutputBlock};
-use crate::expr::{Id, Sizes};
-use crate::kernel::{Block, Program, compile_resident};
+use crate::expr::{Name, Sizes};
+use crate::kernel::{Block, Program, ValueId, compile_resident};
 use crate::language::{File, Network};
-
-/// What a pass yields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// The mean loss.
-    Forward,
-    /// The mean loss and the mean gradients.
-    Gradient,
-    /// Those, and the blocks in the curvature and batch mode of the options.
-    Curvature,
-}
 
 /// A pass of a network compiled as one program.
 #[derive(Clone, Debug)]
@@ -34,6 +23,21 @@ pub struct NetworkPass {
     preparation: Preparation,
     definition: Definition,
     options: RunOptions,
+    /// What is written beside the parameter that it is to take the place of.
+    moves: Vec<(ValueId, ValueId)>,
+}
+
+/// The outputs that are not where they belong.
+fn moves(program: &Program, updates: &[(String, Name)]) -> Vec<(ValueId, ValueId)> {
+    let found = updates.iter().filter_map(|(output, name)| {
+        let value = *program.output(output)?.values().first()?;
+        let input = program.inputs.iter().find(|input| input.name == *name)?;
+        Some((value, input.value))
+    });
+    let buffer = |value: ValueId| program.buffer_of[value.index()];
+    found
+        .filter(|(value, input)| buffer(*value) != buffer(*input))
+        .collect()
 }
 
 impl NetworkPass {
@@ -56,8 +60,9 @@ impl NetworkPass {
         let samples = options.batch_size;
         let draft = draft(network, &sizes, &options)?;
         let start = Instant::now();
-        let blocks = (*task == Task::Curvature).then_some(&options);
-        let linked = match link(network, &draft, &sizes, samples, blocks)? {
+        let has_blocks = matches!(task, Task::Curvature | Task::Update(_));
+        let blocks = has_blocks.then_some(&options);
+        let mut linked = match link(network, &draft, &sizes, samples, blocks)? {
             Ok(linked) => linked,
             Err(Unlinked(reason)) => {
                 return Err(RunError::input(
@@ -66,9 +71,10 @@ impl NetworkPass {
                 ));
             }
         };
-        let outputs = linked.outputs(task);
+        let (outputs, updates) = linked.outputs(task, network, &options.rewriter)?;
         let (graph, limit) = (&linked.graph, options.limit);
-        let program = compile_resident(graph, &outputs, &Sizes::new(), limit, Some(&[]))?;
+        let program = compile_resident(graph, &outputs, &Sizes::new(), limit, Some(&updates))?;
+        let moves = moves(&program, &updates);
         Ok(Self {
             program,
             preparation: Preparation {
@@ -77,6 +83,7 @@ impl NetworkPass {
             },
             definition,
             options,
+            moves,
         })
     }
 
@@ -143,6 +150,7 @@ impl NetworkPass {
 pub struct Session<'p, T> {
     executor: Executor<'p, T>,
     program: &'p Program,
+    moves: &'p [(ValueId, ValueId)],
 }
 
 impl<'p, T: Element> Session<'p, T> {
@@ -152,6 +160,7 @@ impl<'p, T: Element> Session<'p, T> {
         Self {
             executor: Executor::new(program),
             program,
+            moves: &pass.moves,
         }
     }
 
@@ -161,12 +170,17 @@ impl<'p, T: Element> Session<'p, T> {
         self.executor.input_mut(name)
     }
 
-    /// Runs the pass. Once it has run, it allocates nothing.
+    /// Runs the pass. Once it has run, it allocates nothing. An update moves the parameters where they lie: after an error some of them
+    /// may have moved.
     ///
     /// # Errors
-    /// When a matrix to invert is singular.
+    /// When a matrix to invert is singular, or a matrix that is to have a root is not positive.
     pub fn run(&mut self) -> Result<(), RunError> {
-        Ok(self.executor.run_resident()?)
+        self.executor.run_resident()?;
+        for (from, to) in self.moves {
+            self.executor.replace(*to, *from);
+        }
+        Ok(())
     }
 
     /// The mean loss of the last run.
@@ -187,24 +201,5 @@ impl<'p, T: Element> Session<'p, T> {
     pub fn block(&self, name: &str) -> Option<OutputBlock<T>> {
         let block = self.program.output(name)?;
         Some(self.executor.block(block))
-    }
-}
-
-impl Linked {
-    fn outputs(&self, task: &Task) -> Vec<(String, Id)> {
-        let mut outputs = vec![("loss".to_owned(), self.loss)];
-        let named = |prefix: &str, ids: &std::collections::BTreeMap<_, Id>| -> Vec<(String, Id)> {
-            let named = ids.iter();
-            named
-                .map(|(name, id)| (format!("{prefix}.{name}"), *id))
-                .collect()
-        };
-        if *task != Task::Forward {
-            outputs.extend(named("grad", &self.gradients));
-        }
-        if *task == Task::Curvature {
-            outputs.extend(named("hess", &self.blocks));
-        }
-        outputs
     }
 }

@@ -84,12 +84,14 @@ impl StepError {
 }
 
 /// One of several equal ways to write a step. Which is cheapest depends on the sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct StepForm {
     /// `weight space`, or `batch space` with one column a sample.
     pub name: &'static str,
     /// Δ.
     pub step: Id,
+    /// Δ with variables in the place of what is inside of its factors, in a graph of its own: what the form itself costs.
+    pub outline: (Graph, Id),
 }
 
 /// Δ of `[αI + βH] vec Δ = −vec G`, of the shape of G, in the form that does not depend on the size of a batch; see [`steps`].
@@ -105,7 +107,8 @@ pub fn step(
     rewriter: &Rewriter,
 ) -> Result<Id, StepError> {
     let outline = outlined(graph, damping, block, gradient, solver)?;
-    outline.written(graph, solver, false, rewriter)
+    let (step, _) = outline.written(graph, solver, false, rewriter)?;
+    Ok(step)
 }
 
 /// The forms of Δ of `[αI + βH] vec Δ = −vec G` (Eq. 8), which are equal in value, and for conjugate gradients in every iterate. There is a second
@@ -153,9 +156,13 @@ pub fn steps(
     let outline = outlined(graph, damping, block, gradient, solver)?;
     let mut forms: Vec<StepForm> = Vec::new();
     for (name, samples) in [("weight space", false), ("batch space", true)] {
-        let step = outline.written(graph, solver, samples, rewriter)?;
+        let (step, outline) = outline.written(graph, solver, samples, rewriter)?;
         if forms.iter().all(|form| form.step != step) {
-            forms.push(StepForm { name, step });
+            forms.push(StepForm {
+                name,
+                step,
+                outline,
+            });
         }
     }
     Ok(forms)
@@ -231,7 +238,7 @@ impl System {
         solver: &Solver,
         samples: bool,
         rewriter: &Rewriter,
-    ) -> Result<Id, StepError> {
+    ) -> Result<(Id, (Graph, Id)), StepError> {
         let mut small = self.small.clone();
         let solving = match solver {
             Solver::Exact => Solving::Direct,
@@ -246,7 +253,8 @@ impl System {
         {
             root = iterated(&mut small, root, tolerance, *iterations)?;
         }
-        Ok(graph.import(&small, root, &self.values, &BTreeMap::new())?)
+        let step = graph.import(&small, root, &self.values, &BTreeMap::new())?;
+        Ok((step, (small, root)))
     }
 }
 
