@@ -95,7 +95,16 @@ fn kinked<T: Element>(x: T, below: impl Fn(T) -> T) -> T {
     }
 }
 
-/// The function of one operand.
+/// `f(x)`, 0 at −∞: a product of −∞ and 0 is not its limit.
+fn decayed<T: Element>(x: T, f: impl Fn(T) -> T) -> T {
+    if x == -T::INFINITY {
+        -<T as Real>::ZERO
+    } else {
+        f(x)
+    }
+}
+
+/// The function of one operand: the scalar library, the slow twin of [`super::vector::map_entries`].
 pub(crate) fn unary<T: Element>(op: ScalarOp) -> fn(T) -> T {
     match op {
         ScalarOp::Negate => |x| -x,
@@ -116,10 +125,12 @@ pub(crate) fn unary<T: Element>(op: ScalarOp) -> fn(T) -> T {
         ScalarOp::Elu => |x| kinked(x, T::exp_m1),
         ScalarOp::Selu => |x| T::number(SELU.0) * kinked(x, |x| T::number(SELU.1) * x.exp_m1()),
         // Φ(x) = erfc(−x/√2) / 2 keeps its digits for x far below 0.
-        ScalarOp::Gelu => {
-            |x| x * (-x * T::number(std::f64::consts::FRAC_1_SQRT_2)).erfc() * T::number(0.5)
-        }
-        ScalarOp::Silu => |x| x * sigmoid(x),
+        ScalarOp::Gelu => |x| {
+            decayed(x, |x| {
+                x * (-x * T::number(std::f64::consts::FRAC_1_SQRT_2)).erfc() * T::number(0.5)
+            })
+        },
+        ScalarOp::Silu => |x| decayed(x, |x| x * sigmoid(x)),
         ScalarOp::Erf => T::erf,
         ScalarOp::Step => |x| {
             if is_nan(x) {

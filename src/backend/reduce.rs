@@ -132,6 +132,10 @@ fn exp_in_place<T: Element>(out: &mut [T]) {
 pub fn row_sums<T: Element>(out: &mut [T], matrix: MatrixRef<'_, T>) {
     let (rows, cols) = (matrix.rows, matrix.cols);
     let (row, col) = matrix.strides;
+    assert!(
+        row == 1 || col == 1 || cols <= 1,
+        "a matrix is stored with gaps"
+    );
     let out = &mut out[..rows];
     blocks(out, rows * cols, |start, totals| {
         if row != 1 {

@@ -156,6 +156,17 @@ fn special_entries_are_not_swallowed() {
         softmax(&mut found, &data, 50);
         assert!(found[place] == 1.0);
     }
+    // The sums alone would not find these.
+    for place in [0, 31, 32, 99] {
+        let other = (place + 7) % 100;
+        let mut data = [0.0f64; 100];
+        data[place] = f64::NAN;
+        assert!(reduce_entries(Reduction::Norm2, &data).is_nan());
+        data[other] = f64::INFINITY;
+        for reduction in reductions {
+            assert!(reduce_entries(reduction, &data).is_nan());
+        }
+    }
     assert!(reduce_entries::<f64>(Reduction::LogSumExp, &[]) == f64::NEG_INFINITY);
     assert!(reduce_entries::<f64>(Reduction::Norm2, &[]) == 0.0);
     assert!(reduce_entries::<f64>(Reduction::Norm2, &[1e-310, 1e-310]) > 1e-310);

@@ -73,9 +73,9 @@ pub trait Real:
     fn two_to_low_bits(self) -> Self;
     /// m and k with x = m 2ᵏ and 3/4 ≤ m < 3/2, of a positive normal number.
     fn mantissa_and_exponent(self) -> (Self, Self);
-    /// The sine, for |x| up to [`TURNING_LIMIT`]. Below 1.6 units.
+    /// The sine, for |x| up to 1.6e6. Below 1.6 units.
     fn sine(self) -> Self;
-    /// The cosine, for |x| up to [`TURNING_LIMIT`]. Below 1.6 units.
+    /// The cosine, for |x| up to 1.6e6. Below 1.6 units.
     fn cosine(self) -> Self;
 }
 
