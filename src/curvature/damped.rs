@@ -70,7 +70,8 @@ enum Form<T: Element> {
 
 impl<T: Element> Operator<'_, T> {
     /// The block with damping: `αI + (1−α)ℋ`, exactly by structure. Diagonal blocks entry by entry, Kronecker products through
-    /// both eigenbases, roots on their columns alone (Woodbury's identity), all others by Cholesky or, where they are not
+    /// both eigenbases, roots on their columns alone (Woodbury's identity; of a Khatri-Rao product, by the Gram matrices of its factors, and it
+    /// is not formed), all others by Cholesky or, where they are not
     /// positive definite, by eigenvalues.
     ///
     /// # Errors
@@ -230,6 +231,17 @@ impl<T: Element> Damped<T> {
                     && factor.tr_solve_lower_triangular_mut(&mut solution);
                 debug_assert!(is_solved, "a Cholesky factor has no zero pivot");
                 Ok(solution)
+            }
+            // (αI + βSS')⁻¹ b = (b − βS V (α + βΛ)⁻¹ V'S'b)/α with S'S = VΛV' (Woodbury): one number a column of S is solved for.
+            Form::Spectral { spectrum, values } if spectrum.is_of_columns() => {
+                let mut coefficients = spectrum.in_basis(right);
+                for mut column in coefficients.column_iter_mut() {
+                    for (entry, value) in column.iter_mut().zip(values) {
+                        *entry *= T::number((1.0 - alpha) / value.value);
+                    }
+                }
+                let part = spectrum.out_of_basis(&coefficients);
+                Ok((right - part) * T::number(1.0 / alpha))
             }
             Form::Spectral { spectrum, values } => {
                 let coefficients = spectrum.in_basis(right);

@@ -54,18 +54,11 @@ fn multiply<T: Element>(block: &OutputBlock<T>, columns: &DMatrix<T>) -> DMatrix
         ),
         // (S S') v = S (S' v)
         OutputBlock::Root(root) => root * root.tr_mul(columns),
-        OutputBlock::KhatriRao { left, right } => {
-            let mut product = DMatrix::zeros(columns.nrows(), columns.ncols());
-            for (mut out, column) in product.column_iter_mut().zip(columns.column_iter()) {
-                let matrix = DMatrix::from_column_slice(
-                    right.nrows(),
-                    left.nrows(),
-                    column.clone_owned().as_slice(),
-                );
-                out.copy_from_slice(rank_one_sum(left, right, &matrix).as_slice());
-            }
-            product
-        }
+        OutputBlock::KhatriRao { left, right } => khatri_rao_times(
+            left,
+            right,
+            &khatri_rao_transposed_times(left, right, columns),
+        ),
         OutputBlock::Sum(terms) => {
             let (rows, _) = block.shape();
             let zero = DMatrix::zeros(rows, columns.ncols());
@@ -76,18 +69,37 @@ fn multiply<T: Element>(block: &OutputBlock<T>, columns: &DMatrix<T>) -> DMatrix
     }
 }
 
-/// `Σ rₖ (rₖ' V lₖ) lₖ'`: what `Σ (lₖ lₖ') ⊗ (rₖ rₖ')` does to vec V.
-fn rank_one_sum<T: Element>(
+/// S' times columns, S the Khatri-Rao product: entry k for a column vec V is `rₖ' V lₖ`.
+pub(super) fn khatri_rao_transposed_times<T: Element>(
     left: &DMatrix<T>,
     right: &DMatrix<T>,
-    matrix: &DMatrix<T>,
+    columns: &DMatrix<T>,
 ) -> DMatrix<T> {
-    let weights = right.component_mul(&(matrix * left)).row_sum();
-    let mut scaled = right.clone();
-    for (mut column, weight) in scaled.column_iter_mut().zip(weights.iter()) {
-        column *= *weight;
+    let mut product = DMatrix::zeros(left.ncols(), columns.ncols());
+    for (mut out, column) in product.column_iter_mut().zip(columns.column_iter()) {
+        let entries = column.clone_owned();
+        let matrix = DMatrix::from_column_slice(right.nrows(), left.nrows(), entries.as_slice());
+        out.tr_copy_from(&right.component_mul(&(matrix * left)).row_sum());
     }
-    scaled * left.transpose()
+    product
+}
+
+/// S times columns: a column w becomes `vec Σ wₖ rₖ lₖ'`.
+pub(super) fn khatri_rao_times<T: Element>(
+    left: &DMatrix<T>,
+    right: &DMatrix<T>,
+    columns: &DMatrix<T>,
+) -> DMatrix<T> {
+    let mut product = DMatrix::zeros(left.nrows() * right.nrows(), columns.ncols());
+    let transposed = left.transpose();
+    for (mut out, weights) in product.column_iter_mut().zip(columns.column_iter()) {
+        let mut scaled = right.clone();
+        for (mut column, weight) in scaled.column_iter_mut().zip(weights.iter()) {
+            column *= *weight;
+        }
+        out.copy_from_slice((scaled * &transposed).as_slice());
+    }
+    product
 }
 
 /// Applies `A ⊗ B`, given as what A and B do to a matrix, to every column `vec V`: `vec(B V A')`. `inner`: the columns of B.

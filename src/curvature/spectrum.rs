@@ -4,7 +4,7 @@
 use nalgebra::DMatrix;
 
 use super::diagonal::{diagonal, is_diagonal};
-use super::product::factor_by_factor;
+use super::product::{factor_by_factor, khatri_rao_times, khatri_rao_transposed_times};
 use super::split::fits;
 use super::symmetric::{eigen, largest};
 use super::{CurvatureError, Operator};
@@ -53,6 +53,14 @@ pub(super) enum Spectrum<T: Element> {
     },
     /// Of `left ⊗ right`.
     Kronecker(Box<Self>, Box<Self>),
+    /// Of S S' with S = `left` ⊙ `right` (Khatri-Rao), wider factors than columns: the eigenvalues of S'S, with its eigenvectors
+    /// V. Those of S S' are S V, not normalised. To all that is orthogonal to them belongs the eigenvalue 0.
+    Columns {
+        left: DMatrix<T>,
+        right: DMatrix<T>,
+        vectors: DMatrix<T>,
+        values: Vec<Eigenvalue>,
+    },
 }
 
 impl<T: Element> Operator<'_, T> {
@@ -70,6 +78,27 @@ impl<T: Element> Operator<'_, T> {
 impl<T: Element> Spectrum<T> {
     /// The eigenvalues and eigenvectors of a square block.
     pub(super) fn of(block: &OutputBlock<T>, limit: u64) -> Result<Self, CurvatureError> {
+        match block {
+            OutputBlock::KhatriRao { left, right } if left.ncols() < block.shape().0 => {
+                let columns = left.ncols();
+                fits::<T>(columns, columns, limit)?;
+                largest(left.iter().chain(right.iter()))?;
+                // (S'S)ᵢⱼ = (lᵢ'lⱼ)(rᵢ'rⱼ): S, as high as the block, is never formed.
+                let (vectors, values) = eigen(&gram(left).component_mul(&gram(right)))?;
+                Ok(Self::Columns {
+                    left: left.clone(),
+                    right: right.clone(),
+                    vectors,
+                    values,
+                })
+            }
+            OutputBlock::Sum(terms) if terms.len() == 1 => Self::of(&terms[0], limit),
+            _ => Self::normalised(block, limit),
+        }
+    }
+
+    /// The same with orthonormal eigenvectors, as the factor of a Kronecker product needs them.
+    fn normalised(block: &OutputBlock<T>, limit: u64) -> Result<Self, CurvatureError> {
         if is_diagonal(block) {
             let diagonal = diagonal(block);
             largest(diagonal.iter())?;
@@ -88,7 +117,9 @@ impl<T: Element> Spectrum<T> {
                 fits::<T>(rows, cols, limit)?;
                 return Self::of_root(&khatri_rao(left, right));
             }
-            OutputBlock::Sum(terms) if terms.len() == 1 => return Self::of(&terms[0], limit),
+            OutputBlock::Sum(terms) if terms.len() == 1 => {
+                return Self::normalised(&terms[0], limit);
+            }
             _ => {}
         }
         let (vectors, values) = eigen(&block.to_dense(limit)?)?;
@@ -106,7 +137,8 @@ impl<T: Element> Spectrum<T> {
         if !(is_square(left) && is_square(right)) {
             return Ok(None);
         }
-        let pair = Self::of(left, limit).and_then(|left| Ok((left, Self::of(right, limit)?)));
+        let pair = Self::normalised(left, limit)
+            .and_then(|left| Ok((left, Self::normalised(right, limit)?)));
         match pair {
             Ok((left, right)) => Ok(Some(Self::Kronecker(Box::new(left), Box::new(right)))),
             Err(CurvatureError::Asymmetric { .. }) => Ok(None),
@@ -131,13 +163,16 @@ impl<T: Element> Spectrum<T> {
             Self::Unit(values) => values.len(),
             Self::Vectors { vectors, .. } => vectors.nrows(),
             Self::Kronecker(left, right) => left.size() * right.size(),
+            Self::Columns { left, right, .. } => left.nrows() * right.nrows(),
         }
     }
 
     /// The eigenvalues that have an eigenvector, in the order in which [`Self::in_basis`] gives coefficients.
     pub(super) fn values(&self) -> Vec<Eigenvalue> {
         match self {
-            Self::Unit(values) | Self::Vectors { values, .. } => values.clone(),
+            Self::Unit(values) | Self::Vectors { values, .. } | Self::Columns { values, .. } => {
+                values.clone()
+            }
             Self::Kronecker(left, right) => {
                 let inner = right.values();
                 let outer = left.values().into_iter();
@@ -151,16 +186,29 @@ impl<T: Element> Spectrum<T> {
     /// How many eigenvectors there are; all others belong to the eigenvalue 0.
     pub(super) fn rank(&self) -> usize {
         match self {
-            Self::Unit(values) | Self::Vectors { values, .. } => values.len(),
+            Self::Unit(values) | Self::Vectors { values, .. } | Self::Columns { values, .. } => {
+                values.len()
+            }
             Self::Kronecker(left, right) => left.rank() * right.rank(),
         }
     }
 
-    /// Q' times the columns.
+    /// Whether the eigenvectors are not normalised.
+    pub(super) fn is_of_columns(&self) -> bool {
+        matches!(self, Self::Columns { .. })
+    }
+
+    /// Q' times the columns, Q the eigenvectors as they are.
     pub(super) fn in_basis(&self, columns: &DMatrix<T>) -> DMatrix<T> {
         match self {
             Self::Unit(_) => columns.clone(),
             Self::Vectors { vectors, .. } => vectors.tr_mul(columns),
+            Self::Columns {
+                left,
+                right,
+                vectors,
+                ..
+            } => vectors.tr_mul(&khatri_rao_transposed_times(left, right, columns)),
             Self::Kronecker(left, right) => factor_by_factor(
                 columns,
                 right.size(),
@@ -170,11 +218,17 @@ impl<T: Element> Spectrum<T> {
         }
     }
 
-    /// Q times the columns.
+    /// Q times the columns, Q the eigenvectors as they are.
     pub(super) fn out_of_basis(&self, coefficients: &DMatrix<T>) -> DMatrix<T> {
         match self {
             Self::Unit(_) => coefficients.clone(),
             Self::Vectors { vectors, .. } => vectors * coefficients,
+            Self::Columns {
+                left,
+                right,
+                vectors,
+                ..
+            } => khatri_rao_times(left, right, &(vectors * coefficients)),
             Self::Kronecker(left, right) => factor_by_factor(
                 coefficients,
                 right.rank(),
@@ -196,7 +250,7 @@ impl<T: Element> Spectrum<T> {
             })
         };
         match self {
-            Self::Unit(values) | Self::Vectors { values, .. } => {
+            Self::Unit(values) | Self::Vectors { values, .. } | Self::Columns { values, .. } => {
                 let null = (self.size() > values.len()).then_some(0.0);
                 of(&mut values.iter().map(|v| v.value).chain(null))
             }
@@ -207,4 +261,11 @@ impl<T: Element> Spectrum<T> {
             }
         }
     }
+}
+
+/// M'M
+fn gram<T: Element>(matrix: &DMatrix<T>) -> DMatrix<T> {
+    let mut gram = DMatrix::zeros(matrix.ncols(), matrix.ncols());
+    gram.gemm(T::one(), &matrix.transpose(), matrix, T::zero());
+    gram
 }

@@ -213,3 +213,20 @@ fn damping_can_make_an_indefinite_block_singular() {
     let expected = "the damped block is singular for α = 0.5: 1 of 2 eigenvalues are zero to working precision";
     assert_eq!(refused.to_string(), expected);
 }
+
+/// The root of this block has 250000 rows, and 100 MB; two Gram matrices of its factors are enough.
+#[test]
+fn a_wide_root_of_factors_is_never_formed() {
+    let mut draw = Draw::new(11);
+    let (left, right) = (draw.matrix::<f64>(500, 50), draw.matrix::<f64>(500, 50));
+    let block = OutputBlock::KhatriRao { left, right };
+    let operator = Operator::within(&block, 8 * 50 * 50).unwrap();
+    let damped = operator.damped(0.02).unwrap();
+    let gradient = draw.matrix::<f64>(500, 500);
+    let step = damped.step(&gradient).unwrap();
+    let column = DMatrix::from_column_slice(250_000, 1, step.as_slice());
+    let image = operator.product(&column).unwrap() * 0.98 + &column * 0.02;
+    let gradient = DMatrix::from_column_slice(250_000, 1, gradient.as_slice());
+    assert!((image + &gradient).norm() <= 1e-9 * gradient.norm());
+    assert_eq!(damped.inertia().positive, 250_000);
+}
