@@ -87,11 +87,25 @@ pub fn compile_within(
     sizes: &Sizes,
     limit: u64,
 ) -> Result<Program, CompileError> {
-    compile_resident(graph, outputs, sizes, limit, None)
+    best(Order {
+        graph,
+        outputs,
+        sizes,
+        limit,
+        residents: None,
+    })
 }
 
-/// As [`compile_within`], with the inputs in the arena where `updates` are given: an output named there takes the place of the
-/// input beside it where nothing reads the input any more.
+/// What a program that runs many times may do with its inputs, which lie in its arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Residents<'a> {
+    /// Outputs that take the place of an input, where nothing reads the input any more.
+    pub updates: &'a [(String, Name)],
+    /// Expressions that are stored whatever they are made of, since much else is made of them.
+    pub stored: &'a BTreeSet<Id>,
+}
+
+/// As [`compile_within`], with the inputs in the arena.
 ///
 /// # Errors
 /// As [`compile`].
@@ -100,15 +114,19 @@ pub fn compile_resident(
     outputs: &[(String, Id)],
     sizes: &Sizes,
     limit: u64,
-    updates: Option<&[(String, Name)]>,
+    residents: Residents,
 ) -> Result<Program, CompileError> {
-    let order = Order {
+    best(Order {
         graph,
         outputs,
         sizes,
         limit,
-        updates,
-    };
+        residents: Some(residents),
+    })
+}
+
+/// The program of the best treatment of shared products.
+fn best(order: Order) -> Result<Program, CompileError> {
     let mut flipped = BTreeSet::new();
     let Attempt {
         program: mut best,
@@ -145,7 +163,7 @@ struct Order<'a> {
     outputs: &'a [(String, Id)],
     sizes: &'a Sizes,
     limit: u64,
-    updates: Option<&'a [(String, Name)]>,
+    residents: Option<Residents<'a>>,
 }
 
 /// One compilation.
@@ -165,10 +183,10 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
         outputs,
         sizes,
         limit,
-        updates,
+        residents,
     } = order;
-    let keeps = updates.is_some();
-    let mut lowered = lower::lower(graph, outputs, sizes, flipped, keeps)?;
+    let stored = residents.map(|residents| residents.stored);
+    let mut lowered = lower::lower(graph, outputs, sizes, flipped, stored)?;
     absorb::absorb(&mut lowered.builder, &lowered.outputs);
     let fused = fuse::fuse(&lowered.builder, &lowered.inputs, &lowered.outputs);
     let needed: Vec<ValueId> = fused
@@ -176,7 +194,8 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
         .iter()
         .flat_map(|(_, block)| block.values())
         .collect();
-    let residents: Vec<ValueId> = match updates {
+    let updates = residents.map(|residents| residents.updates);
+    let residents: Vec<ValueId> = match residents {
         Some(_) => fused.inputs.iter().map(|input| input.value).collect(),
         None => Vec::new(),
     };

@@ -13,7 +13,7 @@ use super::prepare::{Definition, define};
 use super::{RunError, RunOptions, Task};
 use crate::backend::{Element, Executor, OutputBlock};
 use crate::expr::{Name, Sizes};
-use crate::kernel::{Block, Program, ValueId, compile_resident};
+use crate::kernel::{Block, Program, Residents, ValueId, compile_resident};
 use crate::language::{File, Network};
 
 /// A pass of a network compiled as one program.
@@ -73,7 +73,11 @@ impl NetworkPass {
         };
         let (outputs, updates) = linked.outputs(task, network, &options.rewriter)?;
         let (graph, limit) = (&linked.graph, options.limit);
-        let program = compile_resident(graph, &outputs, &Sizes::new(), limit, Some(&updates))?;
+        let residents = Residents {
+            updates: &updates,
+            stored: &linked.hessians,
+        };
+        let program = compile_resident(graph, &outputs, &Sizes::new(), limit, residents)?;
         let moves = moves(&program, &updates);
         Ok(Self {
             program,

@@ -39,7 +39,7 @@ pub(crate) fn lower(
     outputs: &[(String, Id)],
     sizes: &Sizes,
     flipped: &BTreeSet<Id>,
-    keeps_inputs: bool,
+    stored: Option<&BTreeSet<Id>>,
 ) -> Result<Lowered, CompileError> {
     let roots: Vec<Id> = outputs.iter().map(|(_, id)| *id).collect();
     let order = graph.topological(&roots);
@@ -60,7 +60,7 @@ pub(crate) fn lower(
         effort: 0,
         inlining: Vec::new(),
         inputs: Vec::new(),
-        keeps_inputs,
+        keeps_inputs: stored.is_some(),
     };
     let mut shared = Vec::new();
     for id in order {
@@ -69,6 +69,11 @@ pub(crate) fn lower(
         }
         name(&graph[id].op).clone_into(&mut lowering.builder.label);
         let mut matrix = lowering.node(id)?;
+        let is_open = matches!(matrix.form, Form::Product(_) | Form::Sum(_));
+        if is_open && !matrix.has_kronecker() && stored.is_some_and(|stored| stored.contains(&id)) {
+            matrix = lowering.stored(&matrix);
+            lowering.commit(&matrix);
+        }
         if uses[&id] > 1
             && matches!(matrix.form, Form::Product(_) | Form::Sum(_))
             && !matrix.has_kronecker()

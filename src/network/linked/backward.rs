@@ -69,6 +69,7 @@ impl Linker<'_> {
             Some(hessian) => hessian,
             None => self.graph.zeros(&zero),
         };
+        self.hessians.insert(hessian);
         self.splices[place].put(format!("hess({})", stage.output).into(), hessian);
         Ok(())
     }

@@ -7,7 +7,7 @@ mod forms;
 mod roots;
 mod splice;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::Draft;
 use super::pass::Upstream;
@@ -32,6 +32,8 @@ pub(super) struct Linked {
     pub(super) gradients: BTreeMap<Name, Id>,
     /// The Hessian blocks, by parameter.
     pub(super) blocks: BTreeMap<Name, Id>,
+    /// The Hessians that travel back.
+    pub(super) hessians: BTreeSet<Id>,
 }
 
 /// Why a network is run module by module.
@@ -72,6 +74,7 @@ pub(super) fn link(
         curvature: options.map_or(Curvature::GaussNewton, |options| options.curvature),
         has_hessians: options.is_some_and(|options| options.message == Message::Hessian),
         obstacle: None,
+        hessians: BTreeSet::new(),
         roots: vec![Vec::new(); draft.stages.len()],
         found: BTreeMap::new(),
         blocks: BTreeMap::new(),
@@ -86,6 +89,7 @@ pub(super) fn link(
         loss,
         gradients: linker.found,
         blocks: linker.blocks,
+        hessians: linker.hessians,
     }))
 }
 
@@ -119,6 +123,8 @@ struct Linker<'a> {
     curvature: Curvature,
     /// Hessians go back, not roots of them, nor gradients alone.
     has_hessians: bool,
+    /// The Hessians that have gone back.
+    hessians: BTreeSet<Id>,
     /// What stands against it, found on the way.
     obstacle: Option<String>,
 }

@@ -65,6 +65,7 @@ impl Linker<'_> {
         let minus = self.graph.integer(-1);
         let share = self.graph.node(Op::Power, &[samples, minus])?;
         let hessian = self.graph.node(Op::Scale, &[share, square])?;
+        self.hessians.insert(hessian);
         self.splices[place].put(format!("hess({})", stage.output).into(), hessian);
         for form in &forms.factors {
             if let Batched::Value(id) = form.form {
