@@ -21,7 +21,8 @@ impl Output {
         let variable = |name| std::env::var_os(name).unwrap_or_default();
         Self {
             results: BufWriter::new(io::stdout()),
-            terminal,
+            // Lines are written over, which a dumb terminal cannot do.
+            terminal: terminal && variable("TERM") != "dumb",
             colour: colours(terminal, &variable("NO_COLOR"), &variable("TERM")),
         }
     }
