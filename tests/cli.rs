@@ -4,6 +4,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/blocks.rs"]
 mod blocks;
 #[path = "cli/compose.rs"]
@@ -84,6 +86,7 @@ fn every_help_is_on_stdout_and_has_examples() {
         "check",
         "run",
         "plan",
+        "bench",
         "groupings",
         "show",
         "rules",
@@ -180,7 +183,6 @@ fn bad_input_is_explained_on_stderr() {
             b"",
             &["`hbp train` is not available in this version"],
         ),
-        (&["bench"], b"", &["`hbp bench` is not available"]),
         (
             &["experiment", "figure5"],
             b"",

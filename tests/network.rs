@@ -31,6 +31,8 @@ mod modules;
 mod networks;
 #[path = "network/numbers.rs"]
 mod numbers;
+#[path = "network/passes.rs"]
+mod passes;
 #[path = "network/positive.rs"]
 mod positive;
 #[path = "network/products.rs"]
@@ -43,6 +45,8 @@ mod refusing;
 mod refusing_sizes;
 #[path = "network/roots.rs"]
 mod roots;
+#[path = "network/seeded.rs"]
+mod seeded;
 #[path = "network/splitting.rs"]
 mod splitting;
 #[path = "network/tools.rs"]

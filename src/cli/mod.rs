@@ -30,11 +30,12 @@ enum Exit {
     Limit = 3,
 }
 
-/// Runs the program with the process's own arguments and streams.
-pub fn main() -> ExitCode {
+/// Runs the program with the process's own arguments and streams. `allocations` tells how often the process has
+/// allocated so far, for `hbp bench`.
+pub fn main(allocations: fn() -> u64) -> ExitCode {
     let mut output = Output::of_process();
     let exit = match Arguments::try_parse() {
-        Ok(arguments) => commands::run(&arguments.command, &mut output),
+        Ok(arguments) => commands::run(&arguments.command, allocations, &mut output),
         Err(error) => usage(&error),
     };
     // What is still in the buffer is written before the code is known to be right.

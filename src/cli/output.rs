@@ -10,6 +10,7 @@ use super::failure::Failure;
 /// The two streams of the program.
 pub(super) struct Output {
     results: BufWriter<io::Stdout>,
+    terminal: bool,
     colour: bool,
 }
 
@@ -20,6 +21,8 @@ impl Output {
         let variable = |name| std::env::var_os(name).unwrap_or_default();
         Self {
             results: BufWriter::new(io::stdout()),
+            // Lines are written over, which a dumb terminal cannot do.
+            terminal: terminal && variable("TERM") != "dumb",
             colour: colours(terminal, &variable("NO_COLOR"), &variable("TERM")),
         }
     }
@@ -56,6 +59,15 @@ impl Output {
     pub(super) fn note(&mut self, text: &str) {
         let _ = self.finish();
         let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    }
+
+    /// Says how far the work is, in place of what was said before; on a terminal only. Nothing clears the line.
+    pub(super) fn progress(&mut self, text: &str) {
+        if self.terminal {
+            let mut error = io::stderr().lock();
+            let _ = write!(error, "\r\x1b[2K{text}");
+            let _ = error.flush();
+        }
     }
 
     /// Says why there is no result, and with which code the program ends.

@@ -41,6 +41,7 @@ mod programs;
 mod results;
 mod rooted;
 mod run;
+mod seeded;
 mod task;
 
 pub use crate::hbp::{Batch, Curvature, Message, Solver};
@@ -60,7 +61,8 @@ pub use module::run_module;
 pub use options::{Blocks, Precision, RunOptions, Sampling, Vectorisation};
 pub(crate) use pairs::{Pair, pairs};
 pub use passes::{NetworkPass, Session};
-pub use plan::{plan_module, plan_network};
+pub use plan::{plan_module, plan_network, plan_pass};
 pub use products::{Extent, Products, check_product_modes, product_file};
 pub use run::{NetworkRun, run_network, run_network_telling};
+pub use seeded::{SeededArrays, seeded_arrays};
 pub use task::{Step, Task};

@@ -10,7 +10,7 @@ use super::module::{named_sizes, program};
 use super::pass::Upstream;
 use super::prepare::{Definition, Prepared, define, prepare};
 use super::programs::Programs;
-use super::{Message, RunError, RunOptions};
+use super::{Message, NetworkPass, RunError, RunOptions, Target, Task, target};
 use crate::expr::{Module, Sizes};
 use crate::language::File;
 
@@ -126,6 +126,35 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
         counted(samples, "sample")
     );
     Ok(text)
+}
+
+/// The kernels of a whole pass of the network of a file, which is one program; `title` says which pass it is.
+///
+/// # Errors
+/// As [`target`]; when that is a module; as [`NetworkPass::compile`].
+pub fn plan_pass(
+    file: &File,
+    title: &str,
+    task: &Task,
+    options: &RunOptions,
+) -> Result<String, RunError> {
+    let name = match target(file, options)? {
+        Target::Network(name) => name,
+        Target::Module(name) => {
+            return Err(RunError::input(
+                format!("`{name}` is a module: passes are a network's"),
+                "write a network that ends in a loss, or leave `--pass` out",
+            ));
+        }
+    };
+    let pass = NetworkPass::compile(file, &name, task, options);
+    let pass = pass.map_err(|error| error.located(file))?;
+    Ok(format!(
+        "network {name}{}, {title}, {} side by side, one program\n{}\n",
+        written(&options.sizes),
+        counted(pass.samples(), "sample"),
+        pass.program()
+    ))
 }
 
 /// What runs sample by sample though all samples stand side by side: the nodes, with the results.

@@ -1,6 +1,7 @@
 //! What can be asked. Why types: a flag that a command does not know, or a value that means nothing, is
 //! refused before anything runs.
 
+mod bench;
 mod shared;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::choices::{Blocks, Curvature, Drawing, Dtype, Form, Format, Vectorisation};
+pub(super) use bench::Bench;
 pub(super) use shared::{Approximation, Book, Chance, Composition, Later, NetworkChoice, Source};
 use shared::{memory, size};
 
@@ -85,8 +87,12 @@ Examples:
 Examples:
   hbp plan examples/gated.hbp --dims m=64,n=128
   hbp plan model.hbp --network mlp
-  hbp plan model.hbp --scheme kfra --batch-size 500")]
+  hbp plan model.hbp --scheme kfra --batch-size 500
+  hbp plan model.hbp --pass average-hessian/pch-abs --batch-size 500")]
     Plan(Plan),
+    /// Time the compiled passes of a network on seeded data.
+    #[command(after_help = bench::HELP)]
+    Bench(Bench),
     /// Which compositions of neighbours change a network's approximations, and which provably do not.
     #[command(after_help = "\
 Examples:
@@ -127,9 +133,6 @@ Examples:
     /// Reserved: optimisers on real data.
     #[command(hide = true)]
     Train(Reserved),
-    /// Reserved: times of the compiled passes.
-    #[command(hide = true)]
-    Bench(Reserved),
     /// Reserved: the protocol of the paper's experiments.
     #[command(hide = true)]
     Experiment(Reserved),
@@ -278,6 +281,10 @@ pub(super) struct Plan {
     /// Sizes, as in n=4,m=3.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub(super) dims: Vec<(String, usize)>,
+    /// Print this pass of a network as the one program that `bench` times, instead of module by module: forward, gradient,
+    /// kflr, or as in average-hessian/pch-abs.
+    #[arg(long, value_name = "PASS", conflicts_with_all = ["curvature", "batch", "scheme", "message", "samples", "module"])]
+    pub(super) pass: Option<String>,
     /// The samples of a network that are computed at once.
     #[arg(long, value_name = "B", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) batch_size: u32,

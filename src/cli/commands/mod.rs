@@ -1,5 +1,6 @@
 //! One file a command. Why so thin: a command reads, calls one floor of the library, and writes.
 
+mod bench;
 mod check;
 mod coverage;
 mod demo;
@@ -7,6 +8,7 @@ mod derive;
 mod groupings;
 mod legibility;
 mod options;
+mod passes;
 mod peers;
 mod plan;
 mod possible;
@@ -23,8 +25,12 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::hbp;
 
-/// Runs a command.
-pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failure> {
+/// Runs a command; `allocations` tells how often the process has allocated so far.
+pub(super) fn run(
+    command: &Command,
+    allocations: fn() -> u64,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     match command {
         Command::Derive(arguments) => derive::run(arguments, output),
         Command::Prove(arguments) => prove::run(arguments, output),
@@ -35,11 +41,11 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<Exit, Failur
         Command::Show(arguments) => show::run(arguments, output),
         Command::Rules(arguments) => rules::run(arguments, output),
         Command::Groupings(arguments) => groupings::run(arguments, output),
+        Command::Bench(arguments) => bench::run(arguments, allocations, output),
         Command::Demo(arguments) => demo::run(arguments, output),
         Command::Legibility(arguments) => legibility::run(arguments, output),
         Command::Emit(_) => Err(Failure::unavailable("`hbp emit`")),
         Command::Train(_) => Err(Failure::unavailable("`hbp train`")),
-        Command::Bench(_) => Err(Failure::unavailable("`hbp bench`")),
         Command::Experiment(_) => Err(Failure::unavailable("`hbp experiment`")),
     }
 }

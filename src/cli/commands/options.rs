@@ -32,6 +32,22 @@ pub(super) fn options(
         targets: targets as usize,
         seed,
     };
+    Ok(RunOptions {
+        module: source.module.clone(),
+        network: network.network.clone(),
+        sizes: sizes(dims)?,
+        curvature,
+        batch,
+        message,
+        sampling: samples.map_or(Sampling::Exact, drawn),
+        grouping: grouping(composition, approximation)?,
+        rewriter,
+        ..RunOptions::default()
+    })
+}
+
+/// The sizes of `--dims`.
+pub(super) fn sizes(dims: &[(String, usize)]) -> Result<Sizes, Failure> {
     let mut sizes = Sizes::new();
     for (name, size) in dims {
         if let Some(first) = sizes.insert(name.as_str().into(), *size) {
@@ -41,18 +57,7 @@ pub(super) fn options(
             ));
         }
     }
-    Ok(RunOptions {
-        module: source.module.clone(),
-        network: network.network.clone(),
-        sizes,
-        curvature,
-        batch,
-        message,
-        sampling: samples.map_or(Sampling::Exact, drawn),
-        grouping: grouping(composition, approximation)?,
-        rewriter,
-        ..RunOptions::default()
-    })
+    Ok(sizes)
 }
 
 /// The grouping asked for, or the one that belongs to a scheme.
