@@ -2,6 +2,7 @@
 //! memory.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use nalgebra::{ComplexField, DMatrix, DVector};
 use smallvec::SmallVec;
@@ -157,6 +158,20 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
     /// When a matrix to invert is singular.
     pub fn run_resident(&mut self) -> Result<(), ExecuteError> {
         self.steps(&[])
+    }
+
+    /// Runs a program whose inputs are in the arena, and notes the time of each step where it is less than noted before.
+    ///
+    /// # Errors
+    /// As [`Self::run_resident`].
+    pub fn profile(&mut self, times: &mut [Duration]) -> Result<(), ExecuteError> {
+        let program = self.program;
+        for (step, time) in program.steps.iter().zip(times) {
+            let start = Instant::now();
+            self.step(step, &[])?;
+            *time = start.elapsed().min(*time);
+        }
+        Ok(())
     }
 
     /// The entries of an input that is in the arena.

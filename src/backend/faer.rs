@@ -16,6 +16,7 @@ use nalgebra::{ComplexField, DMatrix, DVector, Dyn, SymmetricEigen};
 
 use super::algebra::{Algebra, MatrixRef, Singular};
 use super::element::{Element, max};
+use super::iterate::{self, Workspace};
 use super::plain::Nalgebra;
 use super::products;
 
@@ -33,7 +34,13 @@ pub struct Faer<T> {
     permutation: Vec<usize>,
     inverse_permutation: Vec<usize>,
     memory: Memory,
+    workspace: Workspace<T>,
 }
+
+/// Conjugate gradients may take one product for so many rows and columns of the right side: a third of a factorisation, at the speed of each.
+const ITERATED: usize = 24;
+/// Fewer products than this are not worth a try.
+const FEWEST: usize = 8;
 
 impl<T: Element> Algebra<T> for Faer<T> {
     fn product(
@@ -87,6 +94,9 @@ impl<T: Element> Algebra<T> for Faer<T> {
         right: MatrixRef<'_, T>,
     ) -> Result<(), Singular> {
         let n = matrix.rows;
+        if self.iterate(out, matrix, right) {
+            return Ok(());
+        }
         copy(&mut self.factors, matrix);
         let mut factors = column_major(&mut self.factors, n, n);
         let stack = self.memory.get(llt::factor::cholesky_in_place_scratch::<T>(
@@ -199,6 +209,35 @@ impl<T: Element> Faer<T> {
             let column = (0..matrix.rows).map(|i| (matrix.at(i, j) + matrix.at(j, i)) * half);
             self.factors.extend(column);
         }
+    }
+
+    /// Solves for a few columns by conjugate gradients, where that takes less than a factorisation; false where it does not.
+    fn iterate(
+        &mut self,
+        out: &mut [T],
+        matrix: MatrixRef<'_, T>,
+        right: MatrixRef<'_, T>,
+    ) -> bool {
+        let n = matrix.rows;
+        let iterations = n / (ITERATED * right.cols.max(1));
+        if iterations < FEWEST || right.strides.0 != 1 {
+            return false;
+        }
+        let workspace = &mut self.workspace;
+        columns(out, n, right.cols).all(|(j, x)| {
+            let b = &right.columns(j, 1).data[..n];
+            iterate::solve(x, b, iterations, workspace, |image, direction| {
+                let direction = MatrixRef {
+                    data: direction,
+                    rows: n,
+                    cols: 1,
+                    strides: (1, n),
+                };
+                if let (Some(a), Some(b)) = (products::view(matrix), products::view(direction)) {
+                    products::product(column_major(image, n, 1), T::one(), a, b);
+                }
+            })
+        })
     }
 
     /// P A = L U, and the number of rows exchanged.

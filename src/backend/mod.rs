@@ -10,6 +10,7 @@ mod arena;
 mod element;
 mod execute;
 mod faer;
+mod iterate;
 mod loops;
 mod outputs;
 mod plain;

@@ -5,6 +5,7 @@ use crate::kernel::{InnerProduct, Stein, SteinFactor, SteinMethod, View};
 
 use super::algebra::{Algebra, MatrixRef, Singular};
 use super::element::Element;
+use super::iterate::{add, dot, follow};
 
 /// A symmetric factor.
 #[derive(Clone, Copy)]
@@ -370,24 +371,5 @@ fn without_rounding<T: Element>(values: &mut [T]) {
         if value.double().abs() <= rounding {
             *value = T::zero();
         }
-    }
-}
-
-/// Σ aᵢbᵢ in double precision.
-fn dot<T: Element>(a: &[T], b: &[T]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.double() * b.double()).sum()
-}
-
-/// `out += factor * by`
-fn add<T: Element>(out: &mut [T], factor: T, by: &[T]) {
-    for (out, by) in out.iter_mut().zip(by) {
-        *out += factor * *by;
-    }
-}
-
-/// `direction = ahead + share * direction`
-fn follow<T: Element>(direction: &mut [T], share: T, ahead: &[T]) {
-    for (direction, ahead) in direction.iter_mut().zip(ahead) {
-        *direction = *ahead + share * *direction;
     }
 }

@@ -1,7 +1,7 @@
 //! A pass of a network compiled as one program. Why beside running a file: who trains or measures runs the same pass many times, with
 //! other numbers, and wants what it costs to be known before and to stay the same.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::arrays::Items;
 use super::batch::{Data, read};
@@ -185,6 +185,18 @@ impl<'p, T: Element> Session<'p, T> {
             self.executor.replace(*to, *from);
         }
         Ok(())
+    }
+
+    /// The least time of each step of the program in so many runs.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn profile(&mut self, runs: usize) -> Result<Vec<Duration>, RunError> {
+        let mut times = vec![Duration::MAX; self.program.steps.len()];
+        for _ in 0..runs {
+            self.executor.profile(&mut times)?;
+        }
+        Ok(times)
     }
 
     /// The mean loss of the last run.
