@@ -51,5 +51,7 @@ mod seeded;
 mod splitting;
 #[path = "network/tools.rs"]
 mod tools;
+#[path = "network/updates.rs"]
+mod updates;
 #[path = "network/whole.rs"]
 mod whole;

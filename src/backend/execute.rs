@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use nalgebra::{ComplexField, DMatrix, DVector};
+use nalgebra::{DMatrix, DVector};
 use smallvec::SmallVec;
 
 use crate::expr::Name;
-use crate::kernel::{Block, Kernel, Program, Spectrum, Step, ValueId, View};
+use crate::kernel::{Block, Kernel, Program, Step, ValueId};
 
-use super::algebra::{Algebra, MatrixRef, clip};
-use super::arena::{Arena, Rest};
+use super::algebra::Algebra;
+use super::arena::Arena;
 use super::element::Element;
 use super::faer::Faer;
 use super::loops::{Read, Registers, run_loop};
+use super::memory::Memory;
 use super::outputs::{OutputBlock, Outputs};
 use super::stein::System;
-use super::{reduce, roots};
 
 /// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
 pub type Inputs<T> = BTreeMap<Name, DMatrix<T>>;
@@ -282,157 +282,5 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
                 OutputBlock::Sum(terms.iter().map(|term| self.block(term)).collect())
             }
         }
-    }
-}
-
-/// What a step can read: the inputs in place, and the arena without the step's own buffers.
-struct Memory<'a, T> {
-    program: &'a Program,
-    rest: Rest<'a, T>,
-    given: &'a [(ValueId, &'a [T])],
-}
-
-impl<'a, T: Element> Memory<'a, T> {
-    fn get(&self, value: ValueId) -> &'a [T] {
-        match self.given.iter().find(|(known, _)| *known == value) {
-            Some((_, data)) => data,
-            None => self.rest.get(self.program, value),
-        }
-    }
-
-    /// True when a value is written where another lies.
-    fn shares(&self, written: ValueId, read: ValueId) -> bool {
-        let buffers = &self.program.buffer_of;
-        let buffer = buffers[read.index()];
-        buffer.is_some() && buffers[written.index()] == buffer
-    }
-
-    fn matrix(&self, view: &View) -> MatrixRef<'a, T> {
-        MatrixRef {
-            data: self.get(view.value),
-            rows: view.rows,
-            cols: view.cols,
-            strides: view.strides(),
-        }
-    }
-
-    fn singular(&self, step: &Step, rows: usize) -> ExecuteError {
-        ExecuteError::Singular {
-            value: self.program.values[step.outputs[0].index()].label.clone(),
-            rows,
-        }
-    }
-
-    fn compute(
-        &self,
-        kernel: &Kernel,
-        out: &mut [T],
-        algebra: &mut impl Algebra<T>,
-        step: &Step,
-    ) -> Result<(), ExecuteError> {
-        let singular = |rows: usize| self.singular(step, rows);
-        match kernel {
-            // Run by the caller: the one may have several results, the other takes scratch memory.
-            Kernel::Loop(_) | Kernel::Stein(_) => {}
-            Kernel::Product {
-                left,
-                right,
-                symmetric: false,
-                scale,
-            } => {
-                algebra.product(
-                    out,
-                    T::number(scale.0),
-                    self.matrix(left),
-                    self.matrix(right),
-                );
-            }
-            Kernel::Product {
-                left,
-                right,
-                symmetric: true,
-                scale,
-            } => {
-                algebra.symmetric_product(
-                    out,
-                    T::number(scale.0),
-                    self.matrix(left),
-                    self.matrix(right),
-                );
-            }
-            Kernel::BlockProduct {
-                left,
-                right,
-                blocks,
-            } => {
-                let (whole, right) = (self.matrix(left), self.matrix(right));
-                let part = out.len() / blocks;
-                for (k, out) in out.chunks_exact_mut(part).enumerate() {
-                    let left = whole.columns(k * right.rows, right.rows);
-                    algebra.product(out, T::one(), left, right);
-                }
-            }
-            Kernel::ProductDiagonal { left, right } => {
-                reduce::product_diagonal(out, self.matrix(left), self.matrix(right));
-            }
-            Kernel::Reduce { reduction, of } => {
-                out[0] = reduce::reduce_entries(*reduction, self.get(of.value));
-            }
-            Kernel::ReduceColumns { reduction, of } => {
-                let columns = self.get(of.value).chunks_exact(of.rows);
-                for (out, column) in out.iter_mut().zip(columns) {
-                    *out = reduce::reduce_entries(*reduction, column);
-                }
-            }
-            Kernel::SampleRoots {
-                diagonal,
-                outers,
-                columns,
-            } => {
-                let pairs = outers
-                    .iter()
-                    .map(|(u, v)| (self.get(u.value), self.get(v.value)));
-                let terms = roots::Terms {
-                    rows: diagonal.rows,
-                    diagonal: self.get(diagonal.value),
-                    outers: pairs.collect(),
-                };
-                roots::sample_roots(out, &terms, *columns).map_err(|sample| {
-                    let value = self.program.values[step.outputs[0].index()].label.clone();
-                    ExecuteError::NoRoot { value, sample }
-                })?;
-            }
-            Kernel::RowSums { of } => reduce::row_sums(out, self.matrix(of)),
-            Kernel::Softmax { of } => reduce::softmax(out, self.get(of.value), of.rows),
-            Kernel::Solve {
-                matrix,
-                right,
-                symmetric,
-            } => {
-                let (matrix, right) = (self.matrix(matrix), self.matrix(right));
-                let solved = if *symmetric {
-                    algebra.solve_positive(out, matrix, right)
-                } else {
-                    algebra.solve(out, matrix, right)
-                };
-                solved.map_err(|_| singular(matrix.rows))?;
-            }
-            Kernel::Inverse { of } => {
-                algebra
-                    .inverse(out, self.matrix(of))
-                    .map_err(|_| singular(of.rows))?;
-            }
-            Kernel::Determinant { of } => out[0] = algebra.determinant(self.matrix(of)),
-            Kernel::LogDeterminant { of } => out[0] = algebra.log_determinant(self.matrix(of)),
-            Kernel::Spectral { spectrum, of } => {
-                let f = match spectrum {
-                    Spectrum::Abs => ComplexField::abs,
-                    Spectrum::Clip => clip,
-                };
-                algebra.spectral(out, self.matrix(of), f);
-            }
-            Kernel::Commutation { rows, cols } => reduce::commutation(out, *rows, *cols),
-        }
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Execution of compiled programs. Why a floor of its own: a program knows no library, and any can stand behind
 //! [`Algebra`] without change above.
 //!
-//! `execute` walks the steps; `algebra` is the trait of products and factorisations, `faer` the fast one (`products` its
+//! `execute` walks the steps, `memory` runs one; `algebra` is the trait of products and factorisations, `faer` the fast one (`products` its
 //! products on all cores) and `plain` its twin on nalgebra, `loops` does fused elementwise work by a `schedule` in `vector`
 //! instructions, `reduce` reductions, `roots` small Cholesky factors, `arena` owns the buffers, `outputs` is what comes out.
 
@@ -12,6 +12,7 @@ mod execute;
 mod faer;
 mod iterate;
 mod loops;
+mod memory;
 mod outputs;
 mod plain;
 mod products;

@@ -231,16 +231,7 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
             Ok(Shape::matrix(Dimension::one(), s[0].cols.clone()))
         }
         Op::Softmax | Op::Expectation => Ok(s[0].clone()),
-        Op::Congruence => {
-            if s[0].rows == s[1].rows && s[1].is_square() {
-                Ok(Shape::matrix(s[0].cols.clone(), s[0].cols.clone()))
-            } else {
-                error(
-                    format!("congruence of {:?} by {:?} has no meaning", s[1], s[0]),
-                    None,
-                )
-            }
-        }
+        Op::Congruence => congruence(&s[0], &s[1]),
         Op::Jacobian => Ok(Shape::matrix(s[0].size(), s[1].size())),
         Op::Backpropagate => {
             if s[0] == s[1] {
@@ -254,6 +245,18 @@ fn infer_value(op: &Op, s: &[Shape]) -> Result<Shape, ShapeError> {
         }
         _ => unreachable!("`infer` handles {op:?}"),
     }
+}
+
+/// J'HJ is as large as J has columns.
+fn congruence(jacobian: &Shape, hessian: &Shape) -> Result<Shape, ShapeError> {
+    if jacobian.rows == hessian.rows && hessian.is_square() {
+        let size = jacobian.cols.clone();
+        return Ok(Shape::matrix(size.clone(), size));
+    }
+    error(
+        format!("congruence of {hessian:?} by {jacobian:?} has no meaning"),
+        None,
+    )
 }
 
 /// Whether the operation solves α M + β B M K = R.

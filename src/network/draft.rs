@@ -245,7 +245,10 @@ impl Workshop<'_> {
         let derived = if let Some(known) = self.derived.get(&key.0) {
             known.clone()
         } else {
-            let new = Arc::new(derived(module, asked, mode, &self.options.rewriter)?);
+            let rewriter = &self.options.rewriter;
+            let key_of_all = format!("{} {}", rewriter.fingerprint(), key.0);
+            let new =
+                (self.options.cache).get(&key_of_all, || derived(module, asked, mode, rewriter))?;
             self.derived.insert(key.0.clone(), new.clone());
             new
         };

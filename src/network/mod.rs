@@ -7,6 +7,7 @@ mod averaged;
 mod batch;
 mod binding;
 mod blocks;
+mod cache;
 mod columns;
 mod compiled;
 mod compose;
@@ -46,6 +47,7 @@ mod task;
 
 pub use crate::hbp::{Batch, Curvature, Message, Solver};
 pub use arrays::Items;
+pub use cache::DerivationCache;
 pub use compiled::Preparation;
 pub use compose::{compose, node_modules};
 pub use digits::{DIGITS, DigitsRun, ParameterSummary, digits_items, run_digits};

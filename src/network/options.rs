@@ -1,7 +1,7 @@
 //! What can be chosen of a run. Why all the modes are named already: a word of the contract is understood even where
 //! this version must refuse it.
 
-use super::Grouping;
+use super::{DerivationCache, Grouping};
 use crate::expr::Sizes;
 use crate::hbp::{Batch, Curvature, Message};
 use crate::kernel::MEMORY_LIMIT;
@@ -92,6 +92,8 @@ pub struct RunOptions {
     pub limit: u64,
     /// The rules that derive.
     pub rewriter: Rewriter,
+    /// What has been derived before; clones of options share it.
+    pub cache: DerivationCache,
 }
 
 impl Default for RunOptions {
@@ -114,6 +116,7 @@ impl Default for RunOptions {
             root_bytes: 1 << 28,
             limit: MEMORY_LIMIT,
             rewriter: Rewriter::embedded().clone(),
+            cache: DerivationCache::default(),
         }
     }
 }

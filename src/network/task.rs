@@ -79,7 +79,10 @@ impl Linked {
             }
             Task::Update(step) => {
                 for name in &names {
-                    let Some(id) = self.updated(name, step, rewriter).map_err(refused)? else {
+                    let Some(id) = self
+                        .updated(name, step, rewriter)
+                        .map_err(|error| refused(&error))?
+                    else {
                         continue;
                     };
                     let output = format!("new.{name}");
@@ -135,7 +138,7 @@ fn cost(form: &StepForm) -> (u64, u64) {
     }
 }
 
-fn refused(error: StepError) -> RunError {
+fn refused(error: &StepError) -> RunError {
     let help = error.help();
     RunError::input(error.to_string(), help)
 }

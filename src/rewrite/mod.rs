@@ -10,6 +10,7 @@ mod condition;
 mod enode;
 mod extract;
 mod fact;
+mod fingerprint;
 mod load;
 mod normalise;
 mod notation;

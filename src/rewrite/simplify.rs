@@ -8,6 +8,7 @@ use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
 use super::enode::{ENode, Term, hadamard_factors, nest, to_term};
 use super::extract::{Extraction, Style, Taste};
+use super::fingerprint::fingerprint;
 use super::normalise::normalise;
 use super::phase::{Phase, PhaseReport, Rules, saturate};
 use super::proof::{Rewriting, explain};
@@ -23,6 +24,7 @@ pub struct Rewriter {
     table: Arc<Rules>,
     average: Arc<Rules>,
     pub(super) solve: Arc<SolveRules>,
+    fingerprint: u64,
 }
 
 /// Why an expression could not be rewritten.
@@ -96,6 +98,7 @@ impl Rewriter {
         Self {
             average,
             solve: Arc::new(SolveRules::of(&book)),
+            fingerprint: fingerprint(&book),
             book: Arc::new(book),
             differentiate,
             simplify,
@@ -107,6 +110,11 @@ impl Rewriter {
     pub fn embedded() -> &'static Self {
         static EMBEDDED: OnceLock<Rewriter> = OnceLock::new();
         EMBEDDED.get_or_init(|| Self::new(RuleBook::embedded()))
+    }
+
+    /// A number that two books share only when they say the same.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// The book.

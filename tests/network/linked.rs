@@ -11,7 +11,7 @@ use rand_distr::StandardNormal;
 use super::tools::{agree, array, dense, file};
 
 /// Networks with chains, skips, shared parameters, functions of the user's, gates, several inputs, and losses of every kind.
-const NETWORKS: &[&str] = &[
+pub(crate) const NETWORKS: &[&str] = &[
     "network n { input x: R[5]\n target y: R[3] distribution\n h = linear[4](x)\n a = tanh(h)\n o = linear[3](a)\n loss softmax_cross_entropy(o, y) }",
     "network n { input x: R[4]\n target y: R[2]\n h = linear[4](x)\n a = softplus(h)\n s = add(h, a)\n o = linear[2](s)\n loss mse_loss(o, y) }",
     "network n { input x: R[3]\n input u: R[2]\n target y: R[2]\n a = linear[4](x)\n b = linear[4](u)\n s = add(a, b)\n t = sigmoid(s)\n o = linear[2](t)\n loss square_loss(o, y) }",
@@ -25,7 +25,7 @@ network n { input x: R[3]\n target y: R[2]\n a = linear[3](x)\n b = linear[3](x)
 network n { input x: R[3]\n target y: R[2]\n a = linear[4](x)\n t = tanh(a)\n o = linear[2](t)\n loss norm_loss(o, y) }",
 ];
 
-fn items(text: &str, samples: usize, seed: u64) -> Items {
+pub(crate) fn items(text: &str, samples: usize, seed: u64) -> Items {
     let file = file(text);
     let network = file.network("n").unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

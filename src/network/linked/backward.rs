@@ -31,7 +31,7 @@ impl Linker<'_> {
         let gradient: Name = format!("grad({})", stage.output).into();
         self.splices[place].put(columns_of(&gradient), arrived);
         if self.has_hessians {
-            self.receive_hessian(place, stage, arrived)?;
+            self.receive_hessian(place, stage, arrived);
         }
         let mut step = Step::default();
         for form in &forms.backward {
@@ -56,12 +56,7 @@ impl Linker<'_> {
     }
 
     /// Lays out the Hessian at a node's value.
-    fn receive_hessian(
-        &mut self,
-        place: usize,
-        stage: &Stage,
-        gradient: Id,
-    ) -> Result<(), ShapeError> {
+    fn receive_hessian(&mut self, place: usize, stage: &Stage, gradient: Id) {
         let rows = self.graph.shape(gradient).rows;
         let zero = Shape::matrix(rows.clone(), rows);
         let known = self.frontier.block(&Live::Node(place));
@@ -71,7 +66,6 @@ impl Linker<'_> {
         };
         self.hessians.insert(hessian);
         self.splices[place].put(format!("hess({})", stage.output).into(), hessian);
-        Ok(())
     }
 
     /// A gradient to the parameter, or to the node whose value it belongs to.
