@@ -42,6 +42,7 @@ The table is on stdout, the progress on stderr. Exit 0: done; 1: the values diff
     parser.add_argument("--limit", type=_positive, default=300, metavar="SECONDS", help="begin no round that would end later [default: 300]")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the data and the weights [default: 0]")
     parser.add_argument("--check", action="store_true", help="compare the values on a small network, and time nothing")
+    parser.add_argument("--compile", action="store_true", help="PyTorch through torch.compile, too (a C++ compiler, and minutes, are needed)")
     parser.add_argument("--json", metavar="FILE", help="write every single time, too")
     chosen = parser.parse_args()
     if chosen.threads > len(_cores()):
@@ -53,7 +54,7 @@ The table is on stdout, the progress on stderr. Exit 0: done; 1: the values diff
 
 def main():
     # PyTorch warns of what BackPACK calls; nothing of it is the reader's to change.
-    warnings.filterwarnings("ignore", module=r"torch\.|backpack", append=False)
+    warnings.filterwarnings("ignore", module=r"torch\.|backpack")
     chosen = arguments()
     started = time.monotonic()
     prepare(chosen.threads)
@@ -61,7 +62,7 @@ def main():
 
     try:
         hbp = Hbp(chosen.hbp, chosen.threads) if chosen.hbp else None
-        if not check(hbp):
+        if not check(hbp, chosen.compile):
             return 1
         if not chosen.check:
             measured = measure(chosen, hbp, started)
@@ -92,15 +93,15 @@ def prepare(threads):
     torch.set_num_threads(threads)
 
 
-def contestants(data):
+def contestants(data, compiled):
     from backpack_peer import BackPack
     from jax_peer import Jax
-    from torch_peer import Autograd, Torch
+    from torch_peer import Autograd, Compiled, Torch
 
-    return [Torch(data), Autograd(data), Jax(data), BackPack(data)]
+    return [Torch(data), Autograd(data)] + [Compiled(data)] * compiled + [Jax(data), BackPack(data)]
 
 
-def check(hbp):
+def check(hbp, compiled):
     """Compares the values of all contestants with automatic differentiation; prints one line for each, on stderr."""
     from reference import LIMIT, arrays, error, expected
 
@@ -113,29 +114,29 @@ def check(hbp):
     def compare(who, name, found):
         size, key = error(found, wanted[name])
         verdict = "equal" if size <= LIMIT else "DIFFERENT"
-        print(f"check  {who:<9} {name:<33} {size:8.1e}  {verdict}, worst in {key}", file=sys.stderr)
+        print(f"check  {who:<16} {name:<33} {size:8.1e}  {verdict}, worst in {key}", file=sys.stderr)
         return size <= LIMIT
 
-    for contestant in contestants(data):
+    for contestant in contestants(data, compiled):
         for name, call in contestant.passes().items():
             try:
                 found = arrays(call(), data)
             except Exception as failure:  # what a library raises is its answer
-                print(f"check  {contestant.name:<9} {name:<33} raises {_said(failure)}", file=sys.stderr)
+                print(f"check  {contestant.name:<16} {name:<33} raises {_said(failure)}", file=sys.stderr)
                 agreed &= contestant.name == "BackPACK"
                 continue
             agreed &= compare(contestant.name, name, found)
     if hbp:
         for name, found in hbp.values(data).items():
             agreed &= compare(hbp.name, name, found)
-        print("check  hbp       updates are not among what `hbp run` writes: not compared", file=sys.stderr)
+        print("check  hbp              updates are not among what `hbp run` writes: not compared", file=sys.stderr)
     return agreed
 
 
 def measure(chosen, hbp, started):
     """All times, in rounds, and what they were taken on."""
     data = problem(chosen.sizes, chosen.batch_size, chosen.seed)
-    everyone = [(one.name, one.passes(), one) for one in contestants(data)]
+    everyone = [(one.name, one.passes(), one) for one in contestants(data, chosen.compile)]
     names = list(dict.fromkeys(name for name, _, _ in everyone))
     measured = {
         "machine": machine(),
@@ -182,6 +183,7 @@ def measure(chosen, hbp, started):
 
 def timed(call):
     """Milliseconds of several calls, after one that does not count."""
+    time.sleep(0.005)  # threads of the one before stop spinning
     call()
     times, began = [], time.perf_counter()
     while len(times) < LEAST or (len(times) < MOST and time.perf_counter() - began < SECONDS):
@@ -228,7 +230,7 @@ def table(measured):
         + ", ".join(f"{rate:.0f}" for rate in measured["sgemm_gflops"])
         + " GFLOP/s (before, after).",
         f"Unit: PyTorch's forward + gradient by hand, median {statistics.median(unit):.3g} ms, minimum {least:.3g} ms"
-        f" ({flops / least / 1e6:.0f} GFLOP/s, {100 * flops / least / 1e6 / peak:.0f} % of the sgemm)."
+        f" ({flops / least / 1e6:.3g} GFLOP/s, {100 * flops / least / 1e6 / peak:.3g} % of the sgemm)."
         f" {len(rounds)} rounds; ratio of medians, in brackets of minima.",
         "",
         "| pass | " + " | ".join(names) + " |",
@@ -273,7 +275,7 @@ def _cores():
 
 
 def _positive(text):
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1")
     return number

@@ -34,24 +34,24 @@ class Torch:
 
     def passes(self):
         found = {FORWARD: self.forward, GRADIENT: self.gradient, KFLR: self.kflr}
-        for name in PASSES:
-            if "/" in name:
-                found[name] = self._update(name) if name.startswith("update/") else self._curvature(*split(name))
-        return found
+        found |= {name: self._curvature(*split(name)) for name in PASSES if name.startswith("average-")}
+        found = {name: self._ready(function) for name, function in found.items()}
+        updates = [name for name in PASSES if name.startswith("update/")]
+        return found | {name: self._update(name, found[name.removeprefix("update/")]) for name in updates}
 
-    @torch.inference_mode()
+    def _ready(self, function):
+        return torch.inference_mode()(function)
+
     def forward(self):
         return {"loss": F.cross_entropy(self._values()[-1], self.labels)}
 
-    @torch.inference_mode()
     def gradient(self):
         result, *_ = self._gradient()
         return result
 
-    @torch.inference_mode()
     def kflr(self):
         """A root S of every sample's Hessian travels: as many columns as classes. Factors E[xxᵀ] and E[SSᵀ]."""
-        result, values, slopes, p = self._gradient()
+        result, values, slopes, _, p = self._gradient()
         # diag p − p pᵀ = S Sᵀ with S = diag √p − p √pᵀ; its columns are rows here: samples × columns × outputs
         root = p.sqrt()
         s = torch.diag_embed(root) - root[:, :, None] * p[:, None, :]
@@ -78,21 +78,19 @@ class Torch:
         p = log_p.exp()
         delta = p / self.batch
         delta[self.rows, self.labels] -= 1 / self.batch
-        grads, slopes, residuals = [None] * len(self.weights), [None] * len(values), [None] * len(values)
+        grads, slopes, deltas = ([None] * len(self.weights) for _ in range(3))
         for layer in reversed(range(len(self.weights))):
+            deltas[layer] = delta
             grads[layer] = delta.T @ values[layer], delta.sum(0)
             if layer:
                 a = values[layer]
                 slopes[layer] = torch.addcmul(a, a, a, value=-1)  # φ′ = a (1 − a)
                 delta = (delta @ self.weights[layer]).mul_(slopes[layer])
-                residuals[layer] = a, delta
-        self._residuals = residuals
-        return {"loss": F.nll_loss(log_p, self.labels), "grads": grads}, values, slopes, p
+        return {"loss": F.nll_loss(log_p, self.labels), "grads": grads}, values, slopes, deltas, p
 
     def _curvature(self, mode, curvature):
-        @torch.inference_mode()
         def run():
-            result, values, slopes, p = self._gradient()
+            result, values, slopes, deltas, p = self._gradient()
             # The mean of diag p − p pᵀ has no negative eigenvalues: |·| leaves it as it is.
             h = torch.diag(p.mean(0)) - p.T @ p / self.batch
             blocks = [None] * len(self.weights)
@@ -112,16 +110,13 @@ class Torch:
                     h = v.T @ (h @ v)
                 if curvature == "pch-abs":
                     # φ″ ⊙ Wᵀδ = (1 − 2a) ⊙ δ of the layer below, whose sum over the samples is its bias's gradient
-                    a, delta = self._residuals[layer]
-                    residual = result["grads"][layer - 1][1] - 2 * (a * delta).sum(0)
+                    residual = result["grads"][layer - 1][1] - 2 * (x * deltas[layer - 1]).sum(0)
                     h.diagonal().add_(residual.abs_())
             return result | {"blocks": blocks}
 
         return run
 
-    def _update(self, name):
-        curvature = self._curvature(*split(name))
-
+    def _update(self, name, curvature):
         @torch.inference_mode()
         def run():
             result = curvature()
@@ -163,6 +158,17 @@ def solve(product, gradient):
             break
         p.mul_(rr / previous).add_(r)
     return step, iteration
+
+
+class Compiled(Torch):
+    """The same through `torch.compile`, but for the conjugate gradients, whose length the data decide."""
+
+    name = "PyTorch compiled"
+
+    def _ready(self, function):
+        # The functions of all modes share their code, and each is a compilation of it.
+        torch._dynamo.config.recompile_limit = 64
+        return super()._ready(torch.compile(function, dynamic=False))
 
 
 class Autograd:
