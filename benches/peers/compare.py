@@ -47,6 +47,8 @@ The table is on stdout, the progress on stderr. Exit 0: done; 1: the values diff
     chosen = parser.parse_args()
     if chosen.threads > len(_cores()):
         parser.error(f"--threads {chosen.threads}: this process may use {len(_cores())} cores")
+    if chosen.json and not os.path.isdir(os.path.dirname(chosen.json) or "."):
+        parser.error(f"--json {chosen.json}: there is no such folder")
     if chosen.seed < 0:
         parser.error("--seed: a number from 0")
     return chosen
@@ -62,6 +64,8 @@ def main():
 
     try:
         hbp = Hbp(chosen.hbp, chosen.threads) if chosen.hbp else None
+        if hbp:
+            hbp.version()  # is it there at all?
         if not check(hbp, chosen.compile):
             return 1
         if not chosen.check:
@@ -135,6 +139,8 @@ def check(hbp, compiled):
 
 def measure(chosen, hbp, started):
     """All times, in rounds, and what they were taken on."""
+    from hbp_peer import Failure
+
     data = problem(chosen.sizes, chosen.batch_size, chosen.seed)
     everyone = [(one.name, one.passes(), one) for one in contestants(data, chosen.compile)]
     names = list(dict.fromkeys(name for name, _, _ in everyone))
@@ -166,6 +172,8 @@ def measure(chosen, hbp, started):
                 try:
                     times.setdefault(who, {})[name] = timed(passes[name])
                 except Exception as failure:  # what a library raises is its answer
+                    if (who, name) == (everyone[0][0], GRADIENT):
+                        raise Failure(f"the unit of the table cannot be measured: {_said(failure)}") from failure
                     measured["failures"].setdefault(who, {})[name] = _said(failure)
         if hbp:
             report = hbp.bench(chosen.sizes, chosen.batch_size, chosen.seed)
