@@ -20,6 +20,7 @@ from problem import GRADIENT, PAPER, PASSES, problem, products
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 SECONDS, LEAST, MOST = 0.25, 3, 300  # of one pass in one round
+BUSY_LOAD, BUSY_SPREAD = 0.5, 1.25  # load before the start; the unit's median over its minimum
 SMALL = (7, 6, 5, 4, 3), 9  # sizes and batch of the comparison of values
 
 
@@ -58,7 +59,7 @@ def main():
     # PyTorch warns of what BackPACK calls; nothing of it is the reader's to change.
     warnings.filterwarnings("ignore", module=r"torch\.|backpack")
     chosen = arguments()
-    started = time.monotonic()
+    started, load = time.monotonic(), os.getloadavg()[0]
     prepare(chosen.threads)
     from hbp_peer import Failure, Hbp
 
@@ -69,7 +70,7 @@ def main():
         if not check(hbp, chosen.compile):
             return 1
         if not chosen.check:
-            measured = measure(chosen, hbp, started)
+            measured = measure(chosen, hbp, started, load)
             print(table(measured))
             if chosen.json:
                 with open(chosen.json, "w", encoding="utf-8") as file:
@@ -137,7 +138,7 @@ def check(hbp, compiled):
     return agreed
 
 
-def measure(chosen, hbp, started):
+def measure(chosen, hbp, started, load):
     """All times, in rounds, and what they were taken on."""
     from hbp_peer import Failure
 
@@ -150,7 +151,7 @@ def measure(chosen, hbp, started):
         "sizes": list(chosen.sizes),
         "batch_size": chosen.batch_size,
         "threads": chosen.threads,
-        "load_before": os.getloadavg()[0],
+        "load_before": load,
         "contestants": names + ([hbp.name] if hbp else []),
         "sgemm_gflops": [sgemm()],
         "failures": {},
@@ -240,6 +241,10 @@ def table(measured):
         f"Unit: PyTorch's forward + gradient by hand, median {statistics.median(unit):.3g} ms, minimum {least:.3g} ms"
         f" ({flops / least / 1e6:.3g} GFLOP/s, {100 * flops / least / 1e6 / peak:.3g} % of the sgemm)."
         f" {len(rounds)} rounds; ratio of medians, in brackets of minima.",
+    ]
+    if measured["load_before"] > BUSY_LOAD or statistics.median(unit) > BUSY_SPREAD * least:
+        lines.append("**The machine was busy: these figures are no result.**")
+    lines += [
         "",
         "| pass | " + " | ".join(names) + " |",
         "| --- |" + " --- |" * len(names),
