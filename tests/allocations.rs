@@ -1,4 +1,4 @@
-//! How often the fast algebra asks the allocator. Why a room of its own: the count is of the whole process, so nothing
+//! How often the fast algebra and whole passes ask the allocator. Why a room of its own: the count is of the whole process, so nothing
 //! else may run beside it.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -9,6 +9,9 @@ mod matrices;
 use std::alloc::System;
 
 use hbp::backend::{Algebra, Element, Faer};
+use hbp::network::{
+    Batch, Curvature, Message, NetworkPass, RunOptions, Session, Solver, Step, Task,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use matrices::{Layout, Stored, dirty, noise};
@@ -84,5 +87,68 @@ fn a_second_call_of_the_same_sizes_allocates_nothing() {
                 assert_eq!(allocations, 0, "{what}, {n} × {n}");
             }
         }
+        warm_passes();
     });
+}
+
+/// Runs of a whole pass after the first two, in single precision.
+fn of_pass(task: &Task, (batch, curvature, message): (Batch, Curvature, Message)) -> usize {
+    let text = "network n { input x: R[300]\n target y: R[10] distribution\n a = linear[260](x)\n b = sigmoid(a)
+        c = linear[220](b)\n d = tanh(c)\n o = linear[10](d)\n loss softmax_cross_entropy(o, y) }";
+    let file = hbp::language::parse("n.hbp", text).unwrap();
+    let options = RunOptions {
+        batch_size: 400,
+        batch,
+        curvature,
+        message,
+        ..RunOptions::default()
+    };
+    let pass = NetworkPass::compile(&file, "n", task, &options).unwrap();
+    let mut session: Session<'_, f32> = Session::new(&pass);
+    for input in &pass.program().inputs {
+        let slot = session.input_mut(&input.name).unwrap();
+        for (place, entry) in slot.iter_mut().enumerate() {
+            *entry = (place % 17) as f32 * 0.01 - 0.05;
+        }
+    }
+    session.run().unwrap();
+    session.run().unwrap();
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..3 {
+        session.run().unwrap();
+    }
+    let change = region.change();
+    change.allocations + change.reallocations
+}
+
+fn warm_passes() {
+    let step = |solver: Solver| {
+        Task::Update(Step {
+            solver,
+            ..Step::default()
+        })
+    };
+    let seven = (
+        Batch::AverageJacobian,
+        Curvature::PositiveAbs,
+        Message::Hessian,
+    );
+    let six = (
+        Batch::AverageHessian,
+        Curvature::PositiveAbs,
+        Message::Hessian,
+    );
+    let kflr = (Batch::AverageHessian, Curvature::GaussNewton, Message::Root);
+    for (task, modes) in [
+        (Task::Forward, seven),
+        (Task::Gradient, seven),
+        (Task::Curvature, seven),
+        (Task::Curvature, six),
+        (Task::Curvature, kflr),
+        (step(Solver::Exact), seven),
+        (step(Solver::Exact), six),
+        (step(Solver::conjugate_gradients()), six),
+    ] {
+        assert_eq!(of_pass(&task, modes), 0, "{task:?} {modes:?}");
+    }
 }

@@ -3,7 +3,6 @@
 //! that a call of the same sizes allocates nothing.
 
 use faer::diag::DiagMut;
-use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::cholesky::llt;
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::lu::partial_pivoting::factor::{lu_in_place, lu_in_place_scratch};
@@ -19,6 +18,7 @@ use super::element::{Element, max};
 use super::iterate::{self, Workspace};
 use super::plain::Nalgebra;
 use super::products;
+use super::scratch::Memory;
 
 /// faer, with the memory that its factorisations work in.
 ///
@@ -364,26 +364,6 @@ pub(crate) fn symmetric_eigen<T: Element>(matrix: DMatrix<T>) -> Option<Symmetri
         eigenvectors: DMatrix::from_vec(n, n, algebra.vectors),
         eigenvalues: DVector::from_vec(algebra.values),
     })
-}
-
-/// Working memory that grows and is kept.
-#[derive(Default)]
-struct Memory(Option<MemBuffer>);
-
-impl Memory {
-    fn get(&mut self, request: StackReq) -> &mut MemStack {
-        let size = request.unaligned_bytes_required();
-        let held = self.0.take().filter(|held| held.len() >= size);
-        let held = held.unwrap_or_else(|| MemBuffer::new(StackReq::new::<u8>(size)));
-        MemStack::new(self.0.insert(held))
-    }
-}
-
-impl std::fmt::Debug for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bytes = self.0.as_ref().map_or(0, |held| held.len());
-        write!(f, "Memory({bytes})")
-    }
 }
 
 fn column_major<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {

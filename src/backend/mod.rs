@@ -19,6 +19,7 @@ mod products;
 mod reduce;
 mod roots;
 mod schedule;
+mod scratch;
 mod stein;
 mod vector;
 

@@ -38,7 +38,7 @@ impl Kernel {
             }
             Self::ProductDiagonal { left, .. } => product(&[2, left.rows, left.cols]),
             Self::Reduce { reduction, of } | Self::ReduceColumns { reduction, of } => {
-                use super::ir::Reduction::{LogSumExp, Norm2, Product, Sum};
+                use super::reduction::Reduction::{LogSumExp, Norm2, Product, Sum};
                 let each = match reduction {
                     Sum | Product => 1,
                     Norm2 => 2,

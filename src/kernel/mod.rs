@@ -18,6 +18,7 @@ mod liveness;
 mod lower;
 mod matrix;
 mod plan;
+mod reduction;
 mod renumber;
 mod scalar;
 mod stein;
@@ -28,10 +29,9 @@ use crate::expr::{Graph, Id, Name, Sizes};
 
 pub use cheapest::compile_cheapest;
 pub use error::CompileError;
-pub use ir::{
-    Block, Input, Kernel, Reduction, Representation, Spectrum, Step, Value, ValueId, View,
-};
+pub use ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View};
 pub use plan::Program;
+pub use reduction::{Reduction, Spectrum};
 pub use scalar::{Access, Argument, Axis, Line, Loop, Number, Operand, ScalarOp};
 pub use stein::{InnerProduct, Stein, SteinFactor, SteinMethod};
 

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use super::format::{count, dimensions};
-use super::ir::{Block, Input, Kernel, Representation, Spectrum, Step, Value, ValueId, View};
+use super::ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View};
+use super::reduction::Spectrum;
 use super::scalar::{Argument, Loop, Number};
 
 /// Bytes of an entry in limits and printed plans: double precision.

@@ -213,6 +213,11 @@ impl<'p, T: Element> Session<'p, T> {
         }
     }
 
+    /// What a stored value of the program holds: its entries, if nothing has been written over them since.
+    pub fn value(&self, value: ValueId) -> &[T] {
+        self.executor.value(value)
+    }
+
     /// A copy of a result of the last run in the form in which it is computed: `hess.p`.
     pub fn block(&self, name: &str) -> Option<OutputBlock<T>> {
         let block = self.program.output(name)?;

@@ -100,7 +100,6 @@ fn roots_are_derived_and_planned() {
         "7 samples side by side",
         "a column of the root, all samples",
         "the model of the loss, each sample",
-        "run sample by sample: `loss` (value)",
     ] {
         assert!(plan.out.contains(part), "{}{}", plan.out, plan.err);
     }

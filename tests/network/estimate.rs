@@ -153,7 +153,7 @@ fn plans_end_with_the_memory() {
     assert!(plan.ends_with(&last), "{plan}");
     assert!(
         told.to_string()
-            .starts_with("about 78.4 MiB: 58.6 MiB for the results"),
+            .starts_with("about 78.3 MiB: 58.6 MiB for the results"),
         "{told}"
     );
     assert_eq!(plan, plan_file(&file(TIED), &options).unwrap());

@@ -19,8 +19,9 @@ use crate::expr::{Dimension, Graph, Id, Op, Rational, Sizes, Sort};
 
 use super::builder::Builder;
 use super::error::CompileError;
-use super::ir::{Block, Input, Kernel, Reduction, Spectrum, View};
+use super::ir::{Block, Input, Kernel, View};
 use super::matrix::{Form, Matrix, Scalar};
+use super::reduction::{Reduction, Spectrum};
 
 /// The instructions of some outputs, nothing dropped or fused yet.
 pub(crate) struct Lowered {

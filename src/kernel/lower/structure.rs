@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use crate::kernel::builder::read;
-use crate::kernel::ir::{Kernel, Reduction, Spectrum};
+use crate::kernel::ir::Kernel;
 use crate::kernel::matrix::{Form, Matrix, Scalar};
+use crate::kernel::reduction::{Reduction, Spectrum};
 use crate::kernel::scalar::{Access, Operand, ScalarOp};
 
 use super::Lowering;
