@@ -17,6 +17,31 @@ use crate::kernel::{Block, Program, Residents, ValueId, compile_resident};
 use crate::language::{File, Network};
 
 /// A pass of a network compiled as one program.
+///
+/// ```
+/// use hbp::language;
+/// use hbp::network::{Batch, Curvature, NetworkPass, RunOptions, Session, Step, Task};
+/// let text = "network n { input x: R[3]\n target y: R[2]\n h = linear[4](x)\n a = tanh(h)\n o = linear[2](a)\n loss mse_loss(o, y) }";
+/// let file = language::parse("n.hbp", text).expect("no errors");
+/// let options = RunOptions {
+///     curvature: Curvature::PositiveAbs,
+///     batch: Batch::AverageHessian,
+///     batch_size: 8,
+///     ..RunOptions::default()
+/// };
+/// let update = NetworkPass::compile(&file, "n", &Task::Update(Step::default()), &options).expect("one program");
+/// let mut session: Session<'_, f32> = Session::new(&update);
+/// for name in ["x", "y", "h.W", "o.W"] {
+///     let entries = session.input_mut(name).expect("read by the pass");
+///     entries.iter_mut().enumerate().for_each(|(k, entry)| *entry = (k % 7) as f32 / 7.0 - 0.4);
+/// }
+/// session.run().expect("positive");
+/// let first = session.loss();
+/// for _ in 0..50 {
+///     session.run().expect("positive");
+/// }
+/// assert!(session.loss() < first);
+/// ```
 #[derive(Clone, Debug)]
 pub struct NetworkPass {
     program: Program,

@@ -145,7 +145,7 @@ fn wide(task: &Task, (batch, curvature, message): (Batch, Curvature, Message)) -
 }
 
 /// All that two runs leave, bit by bit.
-fn bits(pass: &NetworkPass) -> Vec<u32> {
+fn bits(pass: &NetworkPass) -> (u64, Vec<u32>) {
     let mut session: Session<'_, f32> = Session::new(pass);
     for input in &pass.program().inputs {
         let slot = session.input_mut(&input.name).unwrap();
@@ -155,12 +155,12 @@ fn bits(pass: &NetworkPass) -> Vec<u32> {
     }
     session.run().unwrap();
     session.run().unwrap();
-    let mut bits = vec![(session.loss() as f32).to_bits()];
+    let mut bits = Vec::new();
     for value in 0..pass.program().values.len() {
         let value = hbp::kernel::ValueId(u32::try_from(value).unwrap());
         bits.extend(session.value(value).iter().map(|entry| entry.to_bits()));
     }
-    bits
+    (session.loss().to_bits(), bits)
 }
 
 fn slot_seed(name: &str) -> usize {
