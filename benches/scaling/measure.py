@@ -162,6 +162,8 @@ def page(results, command):
         f"Chains of `linear` and `sigmoid` of one width with {CLASSES} classes; where it does not vary, {base}.",
         f"{first['machine']}; {first['threads']} threads, {first['dtype']}. The least time of a warm run, with forward and gradient pass;",
         f"MB are all buffers, parameters and inputs included. Written by `{command}`.",
+        "Time and memory grow linearly with depth and batch size; with width the gradient grows as its weights, and (7) and (6) as W'HW, n²m a layer,",
+        "whatever the batch size: where that is far below the width, KFLR is the cheaper.",
         "",
         "![time and memory against width, depth and batch size](scaling.svg)",
     ]
