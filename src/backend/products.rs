@@ -8,12 +8,12 @@ use faer::{Accum, MatMut, MatRef, Par};
 use super::algebra::MatrixRef;
 use super::element::Element;
 
-/// Operations below which a product is one piece: to wake a thread takes as long as a tenth of them.
-const PARALLEL: usize = 20_000_000;
+/// Operations below which a product is one piece: half of them take about as long as to wake a thread.
+const PARALLEL: usize = 5_000_000;
 /// A product is cut into about so many pieces …
 const PIECES: usize = 16;
 /// … of at least so many operations, so that threads are worth their while,
-const SMALLEST: usize = 10_000_000;
+const SMALLEST: usize = 2_500_000;
 /// … and at most so many, so that a large product occupies any number of threads; still smaller ones would pack the operands
 /// again and again.
 const LARGEST: usize = 100_000_000;

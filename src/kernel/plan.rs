@@ -7,6 +7,7 @@ use super::format::{count, dimensions};
 use super::ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View};
 use super::reduction::Spectrum;
 use super::scalar::{Argument, Loop, Number};
+use super::stein::SteinMethod;
 
 /// Bytes of an entry in limits and printed plans: double precision.
 pub(crate) const ENTRY_BYTES: u64 = 8;
@@ -36,6 +37,12 @@ impl Program {
             .iter()
             .map(|step| step.kernel.flops())
             .fold(0, u64::saturating_add)
+    }
+
+    /// True when a run may take fewer operations than are counted: conjugate gradients stop when they are done.
+    pub fn flops_are_a_bound(&self) -> bool {
+        let iterates = |step: &Step| matches!(&step.kernel, Kernel::Stein(stein) if matches!(stein.method, SteinMethod::ConjugateGradients { .. }));
+        self.steps.iter().any(iterates)
     }
 
     /// Entries read and written by one step, each array once.

@@ -211,3 +211,15 @@ fn what_is_derived_is_kept() {
     compile(4, &other);
     assert_eq!(options.cache.len(), 10);
 }
+
+#[test]
+fn a_profile_is_a_run_with_a_time_for_every_step() {
+    let pass = wide(&Task::Gradient, SEVEN);
+    let mut session: Session<'_, f64> = Session::new(&pass);
+    session.run().unwrap();
+    let loss = session.loss();
+    let times = session.profile(2).unwrap();
+    assert_eq!(times.len(), pass.program().steps.len());
+    assert!(times.iter().all(|time| *time < std::time::Duration::MAX));
+    assert_eq!(session.loss().to_bits(), loss.to_bits());
+}

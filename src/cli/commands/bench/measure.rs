@@ -47,6 +47,8 @@ pub(super) struct Counts {
     pub(super) bytes: u64,
     pub(super) arena_bytes: u64,
     pub(super) kernels: usize,
+    /// The operations are the most that a run may take.
+    pub(super) is_bound: bool,
 }
 
 /// One run; the loss where there is one.

@@ -8,7 +8,7 @@ use super::{SeededArrays, Timed};
 use crate::backend::Element;
 use crate::cli::output::Output;
 use crate::language::File;
-use crate::network::{NetworkPass, RunError, RunOptions, Session};
+use crate::network::{DerivationCache, NetworkPass, RunError, RunOptions, Session};
 
 /// What is timed of.
 #[derive(Clone, Copy)]
@@ -22,7 +22,11 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     fn compile(&self, timed: Timed) -> Result<NetworkPass, RunError> {
         let (Timed::Pass(pass) | Timed::Compile(pass)) = timed;
-        let options = pass.options(self.options);
+        let mut options = pass.options(self.options);
+        if let Timed::Compile(_) = timed {
+            // Cold: nothing is known of the modules.
+            options.cache = DerivationCache::default();
+        }
         NetworkPass::compile(self.file, self.network, &pass.task(), &options)
             .map_err(|error| error.located(self.file))
     }
@@ -90,6 +94,7 @@ impl Ready {
             bytes: program.bytes(T::BYTES),
             arena_bytes: program.arena_bytes(T::BYTES),
             kernels: program.steps.len(),
+            is_bound: program.flops_are_a_bound(),
         };
         let mut session: Session<T> = Session::new(&self.pass);
         subject.data.fill(&mut session);

@@ -127,13 +127,15 @@ impl Report {
                 bytes,
                 arena_bytes,
                 kernels,
+                is_bound,
             } = row.counts;
-            let rate = (flops > 0).then(|| flops as f64 / row.least);
+            let rate = (flops > 0 && !is_bound).then(|| flops as f64 / row.least);
             let value = json!({
                 "min_ms": row.least * 1e3,
                 "median_ms": row.median * 1e3,
                 "runs": row.runs,
                 "flops": flops,
+                "flops_are_a_bound": is_bound,
                 "bytes": bytes,
                 "arena_bytes": arena_bytes,
                 "kernels": kernels,
@@ -211,19 +213,22 @@ impl Report {
             bytes,
             arena_bytes,
             kernels,
+            is_bound,
         } = row.counts;
         let is_run = kernels > 0;
         let of_run = |cell: String| if is_run { cell } else { "-".to_owned() };
         let rate = flops as f64 / row.least;
+        let of_rate = |cell: String| of_run(if is_bound { "-".to_owned() } else { cell });
+        let most = if is_bound { "≤ " } else { "" };
         let ratio = self.ratio(row);
         [
             name.to_owned(),
             milliseconds(row.least),
             milliseconds(row.median),
             ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
-            of_run(short(flops as f64 / 1e6)),
-            of_run(short(rate / 1e9)),
-            of_run(format!("{:.0}", rate / self.peak * 100.0)),
+            of_run(format!("{most}{}", short(flops as f64 / 1e6))),
+            of_rate(short(rate / 1e9)),
+            of_rate(format!("{:.0}", rate / self.peak * 100.0)),
             of_run(short(bytes as f64 / 1e3)),
             of_run(short(arena_bytes as f64 / 1e3)),
             of_run(kernels.to_string()),
