@@ -10,7 +10,7 @@ use std::alloc::System;
 
 use hbp::backend::{Algebra, Element, Faer};
 use hbp::network::{
-    Batch, Curvature, Message, NetworkPass, RunOptions, Session, Solver, Step, Task,
+    Batch, Curvature, Message, NetworkPass, RunOptions, Session, Solver, Step, Task, seeded_arrays,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -111,6 +111,11 @@ fn of_pass(task: &Task, (batch, curvature, message): (Batch, Curvature, Message)
             *entry = (place % 17) as f32 * 0.01 - 0.05;
         }
     }
+    allocations_of(&mut session)
+}
+
+/// Runs after the first two.
+fn allocations_of(session: &mut Session<'_, f32>) -> usize {
     session.run().unwrap();
     session.run().unwrap();
     let region = Region::new(ALLOCATOR);
@@ -151,4 +156,48 @@ fn warm_passes() {
     ] {
         assert_eq!(of_pass(&task, modes), 0, "{task:?} {modes:?}");
     }
+    for (text, task, modes) in [
+        (MANY, Task::Gradient, seven),
+        (MANY, Task::Curvature, seven),
+        (MANY, step(Solver::Exact), seven),
+        (NARROW, Task::Curvature, seven),
+        (CLASSES, Task::Curvature, kflr),
+    ] {
+        assert_eq!(
+            of_seeded(text, &task, modes),
+            0,
+            "{task:?} {modes:?} {text}"
+        );
+    }
+}
+
+/// A loop with many results.
+const MANY: &str = "module mix(x: R[n]) -> z: R[n] { param a: R[n]\n param b: R[n]\n param c: R[n]\n param d: R[n]\n param e: R[n]\n param f: R[n]
+    z = a.*sin(x) + b.*cos(x) + c.*tanh(x) + d.*sigmoid(x) + e.*softplus(x) + f.*x }
+network n { input x: R[6]\n target y: R[5]\n h = linear[8](x)\n a = mix(h)\n z = linear[5](a)\n loss square_loss(z, y) }";
+/// Everything of one shape, and so in one loop.
+const NARROW: &str = "network n { input x: R\n target y: R\n a = linear[1](x)\n b = sigmoid(a)\n c = linear[1](b)\n d = tanh(c)
+    e = linear[1](d)\n loss binary_cross_entropy_with_logits(e, y) }";
+/// More classes than are kept on a stack.
+const CLASSES: &str = "network n { input x: R[9]\n target y: R[70] distribution\n h = linear[70](x)\n loss softmax_cross_entropy(h, y) }";
+
+fn of_seeded(
+    text: &str,
+    task: &Task,
+    (batch, curvature, message): (Batch, Curvature, Message),
+) -> usize {
+    let file = hbp::language::parse("n.hbp", text).unwrap();
+    let options = RunOptions {
+        batch_size: 16,
+        batch,
+        curvature,
+        message,
+        ..RunOptions::default()
+    };
+    let pass = NetworkPass::compile(&file, "n", task, &options).unwrap();
+    let mut session: Session<'_, f32> = Session::new(&pass);
+    seeded_arrays(&file, "n", &options, 0)
+        .unwrap()
+        .fill(&mut session);
+    allocations_of(&mut session)
 }

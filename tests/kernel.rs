@@ -8,6 +8,9 @@ mod universe;
 #[path = "kernel/refusing.rs"]
 mod refusing;
 
+#[path = "kernel/stages.rs"]
+mod stages;
+
 use hbp::expr::{Dimension, Facts, Graph, Id, Role, Shape, Sizes, Variable};
 use hbp::kernel::{Block, Kernel, Program, compile};
 

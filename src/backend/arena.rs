@@ -19,11 +19,11 @@ pub(crate) struct Arena<T> {
 }
 
 /// What a step writes, output by output.
-type Outputs<'a, T> = SmallVec<[&'a mut [T]; 12]>;
+type Outputs<'a, T> = SmallVec<[&'a mut [T]; 32]>;
 
 /// What a step does not write: where each stretch of it begins, and its entries.
 pub(crate) struct Rest<'a, T> {
-    stretches: SmallVec<[(usize, &'a [T]); 13]>,
+    stretches: SmallVec<[(usize, &'a [T]); 33]>,
     starts: &'a [usize],
 }
 
@@ -80,12 +80,12 @@ impl<T: Element> Arena<T> {
         written: &[ValueId],
     ) -> (Outputs<'_, T>, Rest<'_, T>) {
         let places = written.iter().map(|value| self.place(program, *value));
-        let mut order: SmallVec<[(usize, usize, usize); 12]> = places
+        let mut order: SmallVec<[(usize, usize, usize); 32]> = places
             .enumerate()
             .filter_map(|(k, place)| place.map(|(start, size)| (start, size, k)))
             .collect();
         order.sort_unstable();
-        let mut outputs: SmallVec<[(usize, &mut [T]); 12]> = SmallVec::new();
+        let mut outputs: SmallVec<[(usize, &mut [T]); 32]> = SmallVec::new();
         let mut stretches = SmallVec::new();
         let mut tail = self.entries.as_mut_slice();
         let mut at = 0;

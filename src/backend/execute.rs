@@ -2,6 +2,7 @@
 //! memory.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use nalgebra::{DMatrix, DVector};
@@ -15,9 +16,8 @@ use super::arena::Arena;
 use super::element::Element;
 use super::faer::Faer;
 use super::loops::{Read, Registers, run_loop};
-use super::memory::Memory;
+use super::memory::{Memory, Task, side_by_side};
 use super::outputs::{OutputBlock, Outputs};
-use super::stein::System;
 
 /// The arrays a program reads, by the names of its variables. Names it does not read are ignored.
 pub type Inputs<T> = BTreeMap<Name, DMatrix<T>>;
@@ -96,26 +96,28 @@ pub fn execute<T: Element>(
 #[derive(Debug)]
 pub struct Executor<'p, T, A = Faer<T>> {
     program: &'p Program,
-    algebra: A,
+    /// For each step of a stage, what it computes with.
+    algebras: Vec<A>,
     arena: Arena<T>,
     registers: Registers<T>,
-    /// Scratch memory of a step.
+    /// Scratch memory of a stage.
     workspace: Vec<T>,
 }
 
 impl<'p, T: Element> Executor<'p, T> {
     /// Buffers for `program` and the fast algebra.
     pub fn new(program: &'p Program) -> Self {
-        Self::with_algebra(program, Faer::default())
+        Self::with_algebra(program)
     }
 }
 
-impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
+impl<'p, T: Element, A: Algebra<T> + Default + Send> Executor<'p, T, A> {
     /// Buffers for `program` and any algebra.
-    pub fn with_algebra(program: &'p Program, algebra: A) -> Self {
+    pub fn with_algebra(program: &'p Program) -> Self {
+        let largest = program.stages.iter().map(Range::len).max().unwrap_or(0);
         Self {
             program,
-            algebra,
+            algebras: (0..largest.max(1)).map(|_| A::default()).collect(),
             arena: Arena::new(program),
             registers: Registers::default(),
             workspace: vec![T::zero(); program.workspace()],
@@ -149,7 +151,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             }
             given.push((input.value, array.as_slice()));
         }
-        self.steps(&given)
+        self.stages(&given)
     }
 
     /// Runs a program whose inputs are in the arena.
@@ -157,7 +159,7 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
     /// # Errors
     /// When a matrix to invert is singular.
     pub fn run_resident(&mut self) -> Result<(), ExecuteError> {
-        self.steps(&[])
+        self.stages(&[])
     }
 
     /// Runs a program whose inputs are in the arena, and notes the time of each step where it is less than noted before.
@@ -166,9 +168,9 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
     /// As [`Self::run_resident`].
     pub fn profile(&mut self, times: &mut [Duration]) -> Result<(), ExecuteError> {
         let program = self.program;
-        for (step, time) in program.steps.iter().zip(times) {
+        for (place, time) in (0..program.steps.len()).zip(times) {
             let start = Instant::now();
-            self.step(step, &[])?;
+            self.stage(place..place + 1, &[])?;
             *time = start.elapsed().min(*time);
         }
         Ok(())
@@ -182,39 +184,65 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
         Some(self.arena.get_mut(program, input.value))
     }
 
+    /// Changes a stored value by another.
+    pub(crate) fn change(
+        &mut self,
+        value: ValueId,
+        by: ValueId,
+        change: impl FnOnce(&mut [T], &[T]),
+    ) {
+        let (mut written, rest) = self.arena.carve(self.program, &[value]);
+        if let Some(written) = written.first_mut() {
+            change(written, rest.get(self.program, by));
+        }
+    }
+
     /// Copies a stored value to the place of another of the same shape.
     pub(crate) fn replace(&mut self, value: ValueId, by: ValueId) {
         self.arena.copy(self.program, by, value);
     }
 
-    fn steps(&mut self, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
-        let program = self.program;
-        program
-            .steps
-            .iter()
-            .try_for_each(|step| self.step(step, given))
+    fn stages(&mut self, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
+        let mut stages = self.program.stages.iter();
+        stages.try_for_each(|stage| self.stage(stage.clone(), given))
     }
 
-    fn step(&mut self, step: &Step, given: &[(ValueId, &[T])]) -> Result<(), ExecuteError> {
+    fn stage(
+        &mut self,
+        stage: Range<usize>,
+        given: &[(ValueId, &[T])],
+    ) -> Result<(), ExecuteError> {
         let Self {
             program,
-            algebra,
+            algebras,
             arena,
             registers,
             workspace,
         } = self;
-        let (mut outputs, rest) = arena.carve(program, &step.outputs);
+        let steps = &program.steps[stage];
+        let written: SmallVec<[ValueId; 32]> = steps
+            .iter()
+            .flat_map(|step| &step.outputs)
+            .copied()
+            .collect();
+        let (mut outputs, rest) = arena.carve(program, &written);
         let memory = Memory {
             program,
             rest,
             given,
         };
-        if let Kernel::Loop(body) = &step.kernel {
+        if let [
+            Step {
+                kernel: Kernel::Loop(body),
+                outputs: written,
+            },
+        ] = steps
+        {
             let reads = body.reads.iter();
-            let reads: SmallVec<[Read<'_, T>; 16]> = reads
+            let reads: SmallVec<[Read<'_, T>; 32]> = reads
                 .map(|(value, _)| {
                     let shares = |written: &ValueId| memory.shares(*written, *value);
-                    match step.outputs.iter().position(shares) {
+                    match written.iter().position(shares) {
                         Some(output) => Read::Output(output),
                         None => Read::Array(memory.get(*value)),
                     }
@@ -223,13 +251,21 @@ impl<'p, T: Element, A: Algebra<T>> Executor<'p, T, A> {
             run_loop(body, &reads, &mut outputs, registers);
             return Ok(());
         }
-        if let Kernel::Stein(stein) = &step.kernel {
-            let of = memory.matrix(&stein.of);
-            let system = System::new(stein, |view| memory.matrix(view));
-            let solved = system.solve(outputs[0], algebra, workspace);
-            return solved.map_err(|_| memory.singular(step, of.rows * of.cols));
+        let mut free = workspace.as_mut_slice();
+        let mut tasks: SmallVec<[Task<'_, T, A>; 8]> = SmallVec::new();
+        for ((step, out), algebra) in steps.iter().zip(outputs).zip(algebras) {
+            let (scratch, rest) = free.split_at_mut(step.kernel.workspace());
+            free = rest;
+            tasks.push(Task {
+                step,
+                out,
+                algebra,
+                scratch,
+                outcome: Ok(()),
+            });
         }
-        memory.compute(&step.kernel, outputs[0], algebra, step)
+        side_by_side(&memory, &mut tasks);
+        tasks.into_iter().try_for_each(|task| task.outcome)
     }
 
     /// The results of the last run, copied.

@@ -46,7 +46,7 @@ impl<T> Default for Registers<T> {
 }
 
 /// The outputs of a piece.
-type Outputs<'a, T> = SmallVec<[&'a mut [T]; 8]>;
+type Outputs<'a, T> = SmallVec<[&'a mut [T]; 32]>;
 
 /// The most pieces of one loop.
 const PIECES: usize = 16;

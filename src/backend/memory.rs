@@ -7,6 +7,7 @@ use super::algebra::{Algebra, MatrixRef, clip};
 use super::arena::Rest;
 use super::element::Element;
 use super::execute::ExecuteError;
+use super::stein::System;
 use super::{reduce, roots};
 use crate::kernel::{Kernel, Program, Spectrum, Step, ValueId, View};
 
@@ -17,7 +18,53 @@ pub(super) struct Memory<'a, T> {
     pub(super) given: &'a [(ValueId, &'a [T])],
 }
 
+/// A step with all that it writes.
+pub(super) struct Task<'a, T, A> {
+    pub(super) step: &'a Step,
+    pub(super) out: &'a mut [T],
+    pub(super) algebra: &'a mut A,
+    /// Scratch memory.
+    pub(super) scratch: &'a mut [T],
+    pub(super) outcome: Result<(), ExecuteError>,
+}
+
+/// Runs the steps of a stage on as many threads as there are.
+pub(super) fn side_by_side<T: Element, A: Algebra<T> + Send>(
+    memory: &Memory<'_, T>,
+    tasks: &mut [Task<'_, T, A>],
+) {
+    match tasks {
+        [] => {}
+        [task] => memory.run(task),
+        _ => {
+            let (first, last) = tasks.split_at_mut(tasks.len() / 2);
+            rayon::join(
+                || side_by_side(memory, first),
+                || side_by_side(memory, last),
+            );
+        }
+    }
+}
+
 impl<'a, T: Element> Memory<'a, T> {
+    fn run<A: Algebra<T>>(&self, task: &mut Task<'_, T, A>) {
+        let Task {
+            step,
+            out,
+            algebra,
+            scratch,
+            ..
+        } = task;
+        task.outcome = if let Kernel::Stein(stein) = &step.kernel {
+            let of = self.matrix(&stein.of);
+            let system = System::new(stein, |view| self.matrix(view));
+            let solved = system.solve(out, *algebra, scratch);
+            solved.map_err(|_| self.singular(step, of.rows * of.cols))
+        } else {
+            self.compute(step, out, *algebra, scratch)
+        };
+    }
+
     pub(super) fn get(&self, value: ValueId) -> &'a [T] {
         match self.given.iter().find(|(known, _)| *known == value) {
             Some((_, data)) => data,
@@ -41,7 +88,7 @@ impl<'a, T: Element> Memory<'a, T> {
         }
     }
 
-    pub(super) fn singular(&self, step: &Step, rows: usize) -> ExecuteError {
+    fn singular(&self, step: &Step, rows: usize) -> ExecuteError {
         ExecuteError::Singular {
             value: self.label(step),
             rows,
@@ -59,6 +106,7 @@ impl<'a, T: Element> Memory<'a, T> {
         diagonal: &View,
         outers: &[(View, View)],
         columns: usize,
+        scratch: &mut [T],
     ) -> Result<(), usize> {
         let pairs = outers.iter();
         let pairs = pairs.map(|(u, v)| (self.get(u.value), self.get(v.value)));
@@ -67,19 +115,19 @@ impl<'a, T: Element> Memory<'a, T> {
             diagonal: self.get(diagonal.value),
             outers: pairs.collect(),
         };
-        roots::sample_roots(out, &terms, columns)
+        roots::sample_roots(out, &terms, columns, scratch)
     }
 
-    pub(super) fn compute(
+    fn compute(
         &self,
-        kernel: &Kernel,
+        step: &Step,
         out: &mut [T],
         algebra: &mut impl Algebra<T>,
-        step: &Step,
+        scratch: &mut [T],
     ) -> Result<(), ExecuteError> {
         let singular = |rows: usize| self.singular(step, rows);
-        match kernel {
-            // Run by the caller: the one may have several results, the other takes scratch memory.
+        match &step.kernel {
+            // The one is a stage by itself and may have several results, the other takes scratch memory.
             Kernel::Loop(_) | Kernel::Stein(_) => {}
             Kernel::Product {
                 left,
@@ -124,7 +172,7 @@ impl<'a, T: Element> Memory<'a, T> {
                 outers,
                 columns,
             } => {
-                self.sample_roots(out, diagonal, outers, *columns)
+                self.sample_roots(out, diagonal, outers, *columns, scratch)
                     .map_err(|sample| ExecuteError::NoRoot {
                         value: self.label(step),
                         sample,

@@ -7,9 +7,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::algebra::MatrixRef;
 use super::element::Element;
+use crate::kernel::SHARED_PRODUCT;
 
-/// Operations below which a product is one piece: half of them take about as long as to wake a thread.
-const PARALLEL: usize = 5_000_000;
 /// A product is cut into about so many pieces …
 const PIECES: usize = 16;
 /// … of at least so many operations, so that threads are worth their while,
@@ -93,7 +92,7 @@ struct Cut<T> {
 
 impl<T: Element> Cut<T> {
     fn of(operations: usize, scale: T) -> Self {
-        let bound = if operations < PARALLEL {
+        let bound = if (operations as u64) < SHARED_PRODUCT {
             usize::MAX
         } else {
             2 * (operations / PIECES).clamp(SMALLEST, LARGEST)

@@ -12,6 +12,7 @@ impl Kernel {
     pub fn workspace(&self) -> usize {
         match self {
             Self::Stein(stein) => stein.workspace(),
+            Self::SampleRoots { diagonal, .. } => diagonal.rows,
             _ => 0,
         }
     }
@@ -69,8 +70,10 @@ impl Kernel {
                 outers,
                 columns,
             } => {
-                let each = columns + 2 * outers.len();
-                product(&[2, diagonal.rows, diagonal.rows, diagonal.cols, each])
+                // Of every column each diagonal entry, by the factors of the outer products, and each entry.
+                let factors = 2 * outers.len();
+                let each = factors * (factors + 2) + 1;
+                product(&[2, diagonal.rows, diagonal.cols, *columns, each])
             }
             Self::Commutation { .. } => 0,
         }

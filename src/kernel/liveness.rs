@@ -1,5 +1,7 @@
 //! Liveness and buffers. Why: two Jacobian factors are rarely alive at once, so one buffer serves both.
 
+use std::ops::Range;
+
 use super::ir::{Kernel, Step, Value, ValueId};
 
 /// Which buffer holds each value, and how many entries each buffer has.
@@ -14,6 +16,8 @@ pub(crate) struct Buffers {
 pub(crate) struct Lives<'a> {
     pub(crate) values: &'a [Value],
     pub(crate) steps: &'a [Step],
+    /// Which steps may run side by side.
+    pub(crate) stages: &'a [Range<usize>],
     pub(crate) outputs: &'a [ValueId],
     /// The inputs that lie in buffers of their own.
     pub(crate) residents: &'a [ValueId],
@@ -22,7 +26,7 @@ pub(crate) struct Lives<'a> {
 }
 
 impl Lives<'_> {
-    /// Assigns buffers. A value's buffer is free again after its last reader; outputs keep theirs. A loop writes over what it is
+    /// Assigns buffers. A value's buffer is free again after the stage of its last reader; outputs keep theirs. A loop, which is a stage by itself, writes over what it is
     /// the last to read. Otherwise the smallest free buffer that is large enough is taken, or the largest one grown, or a new one made.
     pub(crate) fn assign(&self) -> Buffers {
         let last_use = self.last_use();
@@ -35,13 +39,17 @@ impl Lives<'_> {
             buffers.sizes.push(self.values[input.index()].len());
         }
         let mut free: Vec<usize> = Vec::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            let mut over: Vec<ValueId> = step.kernel.reads();
-            over.extend(&step.outputs);
+        for (at, stage) in self.stages.iter().enumerate() {
+            let steps = &self.steps[stage.clone()];
+            let touched = |step: &Step| [step.kernel.reads(), step.outputs.clone()].concat();
+            let mut over: Vec<ValueId> = steps.iter().flat_map(touched).collect();
             over.sort();
             over.dedup();
             over.retain(|value| last_use[value.index()] == at && !self.residents.contains(value));
-            for output in &step.outputs {
+            for (step, output) in steps
+                .iter()
+                .flat_map(|step| step.outputs.iter().map(move |output| (step, output)))
+            {
                 let place = over
                     .iter()
                     .position(|read| self.may_replace(step, *output, *read));
@@ -59,12 +67,14 @@ impl Lives<'_> {
         buffers
     }
 
-    /// The last step that reads or writes each value; none for outputs.
+    /// The last stage that reads or writes each value; none for outputs.
     fn last_use(&self) -> Vec<usize> {
         let mut last_use: Vec<usize> = vec![0; self.values.len()];
-        for (at, step) in self.steps.iter().enumerate() {
-            for value in step.kernel.reads().iter().chain(&step.outputs) {
-                last_use[value.index()] = at;
+        for (at, stage) in self.stages.iter().enumerate() {
+            for step in &self.steps[stage.clone()] {
+                for value in step.kernel.reads().iter().chain(&step.outputs) {
+                    last_use[value.index()] = at;
+                }
             }
         }
         for value in self.outputs {

@@ -21,6 +21,7 @@ mod plan;
 mod reduction;
 mod renumber;
 mod scalar;
+mod stages;
 mod stein;
 
 use std::collections::BTreeSet;
@@ -30,9 +31,10 @@ use crate::expr::{Graph, Id, Name, Sizes};
 pub use cheapest::compile_cheapest;
 pub use error::CompileError;
 pub use ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View};
-pub use plan::Program;
+pub use plan::{Printed, Program};
 pub use reduction::{Reduction, Spectrum};
 pub use scalar::{Access, Argument, Axis, Line, Loop, Number, Operand, ScalarOp};
+pub(crate) use stages::SHARED_PRODUCT;
 pub use stein::{InnerProduct, Stein, SteinFactor, SteinMethod};
 
 use plan::ENTRY_BYTES;
@@ -207,9 +209,11 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
             Some((*block.values().first()?, input.value))
         })
         .collect();
+    let stages::Stages { steps, stages } = stages::gather(fused.steps);
     let buffers = liveness::Lives {
         values: &fused.values,
-        steps: &fused.steps,
+        steps: &steps,
+        stages: &stages,
         outputs: &needed,
         residents: &residents,
         replaced: &replaced,
@@ -218,7 +222,8 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
     let program = Program {
         inputs: fused.inputs,
         values: fused.values,
-        steps: fused.steps,
+        steps,
+        stages,
         outputs: fused.outputs,
         buffers: buffers.sizes,
         buffer_of: buffers.of,

@@ -2,6 +2,7 @@
 //! the answer to most questions about speed, and exact enough to be tested.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::format::{count, dimensions};
 use super::ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View};
@@ -22,6 +23,8 @@ pub struct Program {
     pub values: Vec<Value>,
     /// What is computed, in order.
     pub steps: Vec<Step>,
+    /// The steps of each stage, in order; those of one stage do not need each other and may run side by side.
+    pub stages: Vec<Range<usize>>,
     /// The outputs by name, in the order they were asked for.
     pub outputs: Vec<(String, Block)>,
     /// Entries of each buffer of the arena.
@@ -67,10 +70,14 @@ impl Program {
         entries.saturating_mul(element)
     }
 
-    /// Entries of the scratch memory that all steps share.
+    /// Entries of the scratch memory that all stages share.
     pub fn workspace(&self) -> usize {
-        let steps = self.steps.iter();
-        steps.map(|step| step.kernel.workspace()).max().unwrap_or(0)
+        let stages = self.stages.iter().map(|stage| {
+            let steps = self.steps[stage.clone()].iter();
+            let of_each = steps.map(|step| step.kernel.workspace());
+            of_each.fold(0, usize::saturating_add)
+        });
+        stages.max().unwrap_or(0)
     }
 
     /// Bytes of the arena and the scratch memory with elements of `element` bytes.
@@ -209,8 +216,36 @@ impl Program {
     }
 }
 
+/// A program's kernels in order, with what they take in numbers of so many bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Printed<'a> {
+    program: &'a Program,
+    element: u64,
+}
+
+impl Program {
+    /// The plan as text, for numbers of `element` bytes.
+    pub fn printed(&self, element: u64) -> Printed<'_> {
+        let program = self;
+        Printed { program, element }
+    }
+}
+
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.printed(ENTRY_BYTES).fmt(f)
+    }
+}
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, element } = *self;
+        program.write(f, element)
+    }
+}
+
+impl Program {
+    fn write(&self, f: &mut fmt::Formatter<'_>, element: u64) -> fmt::Result {
         for input in &self.inputs {
             let value = &self.values[input.value.index()];
             writeln!(
@@ -247,13 +282,22 @@ impl fmt::Display for Program {
                     value.label
                 )?;
             }
-            let bytes = self.entries_moved(step).saturating_mul(ENTRY_BYTES);
+            let bytes = self.entries_moved(step).saturating_mul(element);
             writeln!(
                 f,
                 "       {} flops, {} bytes",
                 count(step.kernel.flops()),
                 count(bytes)
             )?;
+            let stage = self.stages.iter().find(|stage| stage.end == number + 1);
+            if let Some(stage) = stage.filter(|stage| stage.len() > 1) {
+                writeln!(
+                    f,
+                    "       steps {} to {} run side by side",
+                    stage.start + 1,
+                    stage.end
+                )?;
+            }
         }
         for (name, block) in &self.outputs {
             let (rows, cols) = block.shape();
@@ -271,9 +315,9 @@ impl fmt::Display for Program {
             plural(self.steps.len()),
             self.buffers.len(),
             plural(self.buffers.len()),
-            count(self.arena_bytes(ENTRY_BYTES)),
+            count(self.arena_bytes(element)),
             count(self.flops()),
-            count(self.bytes(ENTRY_BYTES))
+            count(self.bytes(element))
         )
     }
 }

@@ -236,7 +236,9 @@ fn root<T: Element>(matrix: DMatrix<T>) -> Result<DMatrix<T>, String> {
                 if *value < least { *value } else { least }
             },
         );
-    if least < -top * T::number(NEGATIVE) * precision {
+    // Entries are differences of numbers of order one, such as p − p², and nothing is left of those but rounding where p is near 1.
+    let rounding = T::default_epsilon() * T::number(64.0 * eigen.eigenvalues.len() as f64);
+    if least < -(top * T::number(NEGATIVE) * precision + rounding) {
         return Err(format!("its eigenvalue {} is negative", least.double()));
     }
     let bound = top * T::number(ZERO) * precision;

@@ -30,6 +30,7 @@ mod loss;
 mod machine;
 mod memory;
 mod modes;
+mod modular;
 mod module;
 mod options;
 mod pairs;
@@ -59,12 +60,15 @@ pub use file::{Target, check_arrays, not_finite, plan_file, run_file, run_file_t
 pub(crate) use generic::generic;
 pub use grouping::Grouping;
 pub use modes::check_message;
-pub use module::run_module;
+pub use modular::{ModularPass, ModularRun, Numbers};
+pub use module::{declared, run_module};
 pub use options::{Blocks, Precision, RunOptions, Sampling, Vectorisation};
 pub(crate) use pairs::{Pair, pairs};
 pub use passes::{NetworkPass, Session};
 pub use plan::{plan_module, plan_network, plan_pass};
-pub use products::{Extent, Products, check_product_modes, product_file};
+pub use products::{
+    Extent, ProductPass, ProductSession, Products, check_product_modes, product_file,
+};
 pub use run::{NetworkRun, run_network, run_network_telling};
 pub use seeded::{SeededArrays, seeded_arrays};
-pub use task::{Step, Task};
+pub use task::{Coefficient, Step, Task};

@@ -9,11 +9,13 @@ use super::binding::Binding;
 use super::blocks::{from_row_major, value_array, write_block};
 use super::error::Faults;
 use super::pass::{self, Derived, Mode, Upstream, concrete, derived};
+use super::prepare::{Definition, define};
 use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
 use crate::data::Outlines;
 use crate::expr::{Facts, Module, Name, Shape, Sizes};
 use crate::kernel::{Program, compile_within};
+use crate::language::{File, Network};
 
 /// Runs a module: its output, and for every input and parameter `v` the gradient `grad.v` and the block `hess.v`.
 ///
@@ -172,6 +174,31 @@ fn wanted(module: &Module) -> Vec<Wanted> {
 }
 
 /// Rows and columns at concrete sizes.
+/// A network of a file with the names, rows and columns of its inputs, targets and parameters, at the sizes of `options`.
+///
+/// # Errors
+/// When the network is not defined or a dimension has no size.
+pub fn declared(
+    file: &File,
+    name: &str,
+    options: &RunOptions,
+) -> Result<(Network, Vec<(Name, usize, usize)>), RunError> {
+    let Definition {
+        network,
+        dimensions,
+    } = define(file, name, options).map_err(|error| error.located(file))?;
+    let mut given = options.sizes.clone();
+    given.retain(|name, _| dimensions.contains(name));
+    let sizes = named_sizes(&dimensions, &given)?;
+    let data = network.inputs.iter().chain(&network.targets);
+    let all = data.chain(&network.parameters).map(|value| {
+        let (rows, cols) = concrete_shape(&value.shape, &sizes)?;
+        Ok((value.name.clone(), rows, cols))
+    });
+    let all = all.collect::<Result<Vec<_>, RunError>>()?;
+    Ok((network, all))
+}
+
 pub(crate) fn concrete_shape(shape: &Shape, sizes: &Sizes) -> Result<(usize, usize), RunError> {
     shape.evaluate(sizes).ok_or_else(|| {
         RunError::limit(

@@ -27,6 +27,16 @@ pub enum Precision {
     Single,
 }
 
+impl Precision {
+    /// The bytes of a number.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::Double => 8,
+            Self::Single => 4,
+        }
+    }
+}
+
 /// How the expectation under the model of a loss is taken, which makes the Fisher matrix of its Hessian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sampling {

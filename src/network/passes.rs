@@ -10,8 +10,10 @@ use super::draft::draft;
 use super::linked::{Unlinked, link};
 use super::module::named_sizes;
 use super::prepare::{Definition, define};
+use super::task::{DAMPING, RATE, mask};
 use super::{RunError, RunOptions, Task};
 use crate::backend::{Element, Executor, OutputBlock};
+use crate::curvature::row_ranges;
 use crate::expr::{Name, Sizes};
 use crate::kernel::{Block, Program, Residents, ValueId, compile_resident};
 use crate::language::{File, Network};
@@ -199,6 +201,41 @@ impl<'p, T: Element> Session<'p, T> {
         self.executor.input_mut(name)
     }
 
+    /// Sets α of an update where it is given. False for a pass that does not read it.
+    pub fn set_damping(&mut self, alpha: f64) -> bool {
+        self.set(DAMPING, alpha)
+    }
+
+    /// Sets γ of an update where it is given. False for a pass that does not read it.
+    pub fn set_rate(&mut self, rate: f64) -> bool {
+        self.set(RATE, rate)
+    }
+
+    fn set(&mut self, name: &str, number: f64) -> bool {
+        let Some([entry]) = self.input_mut(name) else {
+            return false;
+        };
+        *entry = T::number(number);
+        true
+    }
+
+    /// Cuts the block of a parameter into those of `parts` groups of rows, in an update whose blocks are split; of as many groups as there
+    /// are rows, where they are fewer. It stays so until it is changed. False for a block that has no entries between rows.
+    pub fn set_parts(&mut self, parameter: &str, parts: usize) -> bool {
+        let Some(mask) = self.input_mut(&mask(parameter)) else {
+            return false;
+        };
+        let rows = mask.len().isqrt();
+        mask.fill(T::zero());
+        let ranges = row_ranges(rows, parts.clamp(1, rows.max(1))).unwrap_or_default();
+        for range in ranges {
+            for column in range.clone() {
+                mask[column * rows..][range.clone()].fill(T::one());
+            }
+        }
+        true
+    }
+
     /// Runs the pass. Once it has run, it allocates nothing. An update moves the parameters where they lie: after an error some of them
     /// may have moved.
     ///
@@ -226,8 +263,7 @@ impl<'p, T: Element> Session<'p, T> {
 
     /// The mean loss of the last run.
     pub fn loss(&self) -> f64 {
-        let loss = self.array("loss").and_then(|loss| loss.first().copied());
-        loss.map_or(f64::NAN, Element::double)
+        self.number("loss")
     }
 
     /// A dense result of the last run in place, column by column: `loss`, `grad.p`.
@@ -236,6 +272,42 @@ impl<'p, T: Element> Session<'p, T> {
             Block::Dense { value, .. } => Some(self.executor.value(*value)),
             _ => None,
         }
+    }
+
+    /// Hands a parameter and its gradient of the last run out together. False for a pass without one of them.
+    pub fn move_parameter(&mut self, name: &str, moved: impl FnOnce(&mut [T], &[T])) -> bool {
+        let input = self
+            .program
+            .inputs
+            .iter()
+            .find(|input| &*input.name == name);
+        let gradient = self.program.output(&format!("grad.{name}"));
+        let (Some(input), Some(Block::Dense { value, .. })) = (input, gradient) else {
+            return false;
+        };
+        self.executor.change(input.value, *value, moved);
+        true
+    }
+
+    /// A number among the results of the last run; NaN where there is none.
+    pub fn number(&self, name: &str) -> f64 {
+        let found = self
+            .array(name)
+            .and_then(|entries| entries.first().copied());
+        found.map_or(f64::NAN, Element::double)
+    }
+
+    /// What the loss was made of besides targets, sample by sample, where that is one value and the pass predicts.
+    pub fn prediction(&self) -> Option<&[T]> {
+        let mut found = self.program.outputs.iter();
+        let mut found = found
+            .by_ref()
+            .filter(|(name, _)| name.starts_with("predicted."));
+        let (name, _) = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        self.array(name)
     }
 
     /// What a stored value of the program holds: its entries, if nothing has been written over them since.

@@ -23,9 +23,10 @@ pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunE
     let sizes = named_sizes(&module.dimensions(), &options.sizes)?;
     let program = program(module, &sizes, options)?;
     Ok(format!(
-        "module {}{}\n{program}\n",
+        "module {}{}\n{}\n",
         module.name,
-        written(&sizes)
+        written(&sizes),
+        program.printed(options.precision.bytes())
     ))
 }
 
@@ -50,7 +51,12 @@ pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<Str
         counted(samples, "sample")
     );
     for (place, pass) in prepared.passes.iter().enumerate() {
-        section(&mut text, &prepared, place, pass);
+        section(
+            &mut text,
+            &prepared,
+            (place, pass),
+            options.precision.bytes(),
+        );
     }
     let sum = |of: &dyn Fn(&super::draft::Stage, &Pass) -> u64| {
         let stages = prepared.stages.iter();
@@ -153,7 +159,7 @@ pub fn plan_pass(
         "network {name}{}, {title}, {} side by side, one program\n{}\n",
         written(&options.sizes),
         counted(pass.samples(), "sample"),
-        pass.program()
+        pass.program().printed(options.precision.bytes())
     ))
 }
 
@@ -181,7 +187,7 @@ fn alone(prepared: &Prepared) -> Vec<String> {
     found
 }
 
-fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
+fn section(text: &mut String, prepared: &Prepared, (place, pass): (usize, &Pass), element: u64) {
     let users: Vec<&super::draft::Stage> = prepared
         .stages
         .iter()
@@ -198,8 +204,9 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
             if let Some(program) = program {
                 let _ = writeln!(
                     text,
-                    "\n{} of {names}, {what}{how}\n{program}",
-                    first.module
+                    "\n{} of {names}, {what}{how}\n{}",
+                    first.module,
+                    program.printed(element)
                 );
             }
         }
@@ -226,8 +233,9 @@ fn section(text: &mut String, prepared: &Prepared, place: usize, pass: &Pass) {
     if let Some(combine) = &pass.combine {
         let _ = writeln!(
             text,
-            "\n{} of {names}, once for all samples\n{combine}",
-            first.module
+            "\n{} of {names}, once for all samples\n{}",
+            first.module,
+            combine.printed(element)
         );
     }
 }

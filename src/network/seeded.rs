@@ -1,6 +1,6 @@
 //! Data made from a seed. Why: a time or a count is worth something when everyone can have the same numbers, without a file of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use nalgebra::DMatrix;
 use rand::{RngExt, SeedableRng};
@@ -22,6 +22,14 @@ impl SeededArrays {
     /// The entries of a parameter, column by column, or of an input or target, sample by sample.
     pub fn get(&self, name: &str) -> Option<&[f64]> {
         self.0.get(name).map(Vec::as_slice)
+    }
+
+    /// All arrays in the numbers that are computed with.
+    pub fn of_type<T: Element>(&self) -> HashMap<String, Vec<T>> {
+        let entries = |values: &[f64]| values.iter().map(|value| T::number(*value)).collect();
+        let all = self.0.iter();
+        all.map(|(name, values)| (name.to_string(), entries(values)))
+            .collect()
     }
 
     /// Writes into a session whatever its pass reads.

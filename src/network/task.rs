@@ -7,7 +7,7 @@ use num_traits::One;
 
 use super::RunError;
 use super::linked::Linked;
-use crate::expr::{Id, Name, Op, Rational, Sizes};
+use crate::expr::{Facts, Graph, Id, Name, Op, Rational, Role, Shape, ShapeError, Sizes, Variable};
 use crate::hbp::{Solver, StepError, StepForm, steps};
 use crate::kernel::compile;
 use crate::language::Network;
@@ -18,6 +18,8 @@ use crate::rewrite::Rewriter;
 pub enum Task {
     /// The mean loss.
     Forward,
+    /// The mean loss, and what the loss is made of besides targets, for every sample.
+    Predict,
     /// The mean loss and the mean gradients.
     Gradient,
     /// Those, and the blocks in the curvature and batch mode of the options.
@@ -26,26 +28,60 @@ pub enum Task {
     Update(Step),
 }
 
+/// A number of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Coefficient {
+    /// It stands in the program.
+    Number(Rational),
+    /// It is an input of the program, set before a run by [`Session::set_damping`](super::Session::set_damping) or
+    /// [`Session::set_rate`](super::Session::set_rate).
+    Given,
+}
+
+impl From<Rational> for Coefficient {
+    fn from(number: Rational) -> Self {
+        Self::Number(number)
+    }
+}
+
 /// The step of Eq. 8: θ + γΔ with `[αI + (1 − α)ℋθ] Δ = −δθ`, block by block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// α, above 0 and at most 1.
-    pub damping: Rational,
+    pub damping: Coefficient,
     /// γ.
-    pub rate: Rational,
+    pub rate: Coefficient,
     /// How the system is solved.
     pub solver: Solver,
+    /// True where blocks are cut by rows of their parameters, in groups that are given before a run by
+    /// [`Session::set_parts`](super::Session::set_parts).
+    pub is_split: bool,
+    /// True where `slope`, the sum of δθ'Δ, and `length`, that of Δ'Δ, are wanted: with `ℋΔ` by Eq. 8 they are all that the decrease
+    /// that a quadratic model predicts is made of.
+    pub is_measured: bool,
 }
 
 impl Default for Step {
     /// As in the paper's experiment, solved exactly: α = 0.02, γ = 0.1.
     fn default() -> Self {
         Self {
-            damping: Rational::new(1.into(), 50.into()),
-            rate: Rational::new(1.into(), 10.into()),
+            damping: Rational::new(1.into(), 50.into()).into(),
+            rate: Rational::new(1.into(), 10.into()).into(),
             solver: Solver::Exact,
+            is_split: false,
+            is_measured: false,
         }
     }
+}
+
+/// The input that is α, where it is given. No name of the language has a bar.
+pub(super) const DAMPING: &str = "|damping";
+/// The input that is γ, where it is given.
+pub(super) const RATE: &str = "|rate";
+
+/// The input that is 1 where two rows of a parameter are in one group, else 0.
+pub(super) fn mask(parameter: &str) -> Name {
+    format!("|mask.{parameter}").into()
 }
 
 /// An output of a pass, and the parameter that it takes the place of.
@@ -72,30 +108,41 @@ impl Linked {
         };
         match task {
             Task::Forward => {}
+            Task::Predict => {
+                let predicted = self.predictions.iter();
+                outputs.extend(predicted.map(|(name, id)| (format!("predicted.{name}"), *id)));
+            }
             Task::Gradient => outputs.extend(named("grad", &self.gradients)),
             Task::Curvature => {
                 outputs.extend(named("grad", &self.gradients));
                 outputs.extend(named("hess", &self.blocks));
             }
             Task::Update(step) => {
+                let mut measures = Vec::new();
                 for name in &names {
                     let Some(id) = self
-                        .updated(name, step, rewriter)
+                        .step(name, step, rewriter)
                         .map_err(|error| refused(&error))?
                     else {
                         continue;
                     };
                     let output = format!("new.{name}");
                     updates.push((output.clone(), name.clone()));
-                    outputs.push((output, id));
+                    let moved = self.moved(name, id, &step.rate);
+                    outputs.push((output, moved.map_err(|e| refused(&e.into()))?));
+                    measures.push((self.gradients[name], id));
+                }
+                if step.is_measured {
+                    let measured = self.measured(&measures);
+                    outputs.extend(measured.map_err(|e| refused(&e.into()))?);
                 }
             }
         }
         Ok((outputs, updates))
     }
 
-    /// θ + γΔ; nothing for a parameter that the loss does not read.
-    fn updated(
+    /// Δ; nothing for a parameter that the loss does not read.
+    fn step(
         &mut self,
         name: &Name,
         step: &Step,
@@ -105,10 +152,21 @@ impl Linked {
         else {
             return Ok(None);
         };
-        let (gradient, block) = (*gradient, *block);
+        let (gradient, mut block) = (*gradient, *block);
         let graph = &mut self.graph;
-        let alpha = graph.number(step.damping.clone());
-        let beta = graph.number(Rational::one() - &step.damping);
+        if step.is_split {
+            let shape = graph.shape(gradient);
+            block = split(graph, name, block, &shape)?;
+        }
+        let alpha = coefficient(graph, DAMPING, &step.damping);
+        let beta = match &step.damping {
+            Coefficient::Number(number) => graph.number(Rational::one() - number),
+            Coefficient::Given => {
+                let (one, minus) = (graph.integer(1), graph.integer(-1));
+                let negative = graph.node(Op::Scale, &[minus, alpha])?;
+                graph.node(Op::Add, &[one, negative])?
+            }
+        };
         let forms = steps(
             graph,
             (alpha, beta),
@@ -117,15 +175,89 @@ impl Linked {
             &step.solver,
             rewriter,
         )?;
-        let Some(delta) = forms.iter().min_by_key(|form| cost(form)) else {
-            return Ok(None);
-        };
-        let delta = delta.step;
-        let rate = graph.number(step.rate.clone());
-        let moved = graph.node(Op::Scale, &[rate, delta])?;
-        let parameter = graph.node(Op::Variable(name.clone()), &[])?;
-        Ok(Some(graph.node(Op::Add, &[parameter, moved])?))
+        Ok((forms.iter().min_by_key(|form| cost(form))).map(|form| form.step))
     }
+
+    /// θ + γΔ.
+    fn moved(&mut self, name: &Name, step: Id, rate: &Coefficient) -> Result<Id, ShapeError> {
+        let graph = &mut self.graph;
+        let rate = coefficient(graph, RATE, rate);
+        let moved = graph.node(Op::Scale, &[rate, step])?;
+        let parameter = graph.node(Op::Variable(name.clone()), &[])?;
+        graph.node(Op::Add, &[parameter, moved])
+    }
+
+    /// The sums of δθ'Δ and of Δ'Δ.
+    fn measured(&mut self, steps: &[(Id, Id)]) -> Result<Vec<(String, Id)>, ShapeError> {
+        let graph = &mut self.graph;
+        let mut sums = Vec::new();
+        for (name, of_gradient) in [("slope", true), ("length", false)] {
+            let mut terms = vec![graph.integer(0)];
+            for (gradient, step) in steps {
+                let other = if of_gradient { *gradient } else { *step };
+                let products = graph.node(Op::Hadamard, &[other, *step])?;
+                terms.push(graph.node(Op::Sum, &[products])?);
+            }
+            sums.push((name.to_owned(), graph.node(Op::Add, &terms)?));
+        }
+        Ok(sums)
+    }
+}
+
+/// A number in the program, or an input above zero.
+fn coefficient(graph: &mut Graph, name: &str, of: &Coefficient) -> Id {
+    match of {
+        Coefficient::Number(number) => graph.number(number.clone()),
+        Coefficient::Given => {
+            let facts = Facts {
+                positive_definite: true,
+                ..Facts::default()
+            };
+            declare(graph, name.into(), Shape::scalar(), facts)
+        }
+    }
+}
+
+fn declare(graph: &mut Graph, name: Name, shape: Shape, facts: Facts) -> Id {
+    let role = Role::Parameter;
+    graph.declare(name, Variable { shape, role, facts })
+}
+
+/// A block without what lies between rows of different groups: of A ⊗ B that is A ⊗ (B ⊙ M), with M the mask of the rows.
+fn split(graph: &mut Graph, name: &Name, block: Id, of: &Shape) -> Result<Id, ShapeError> {
+    let rows = graph.shape(block).rows;
+    let node = graph[block].clone();
+    let child = |k: usize| node.children[k];
+    match node.op {
+        Op::Kronecker if graph.shape(child(1)).rows == of.rows && !of.is_column() => {
+            let column = Shape::vector(of.rows.clone());
+            let part = split(graph, name, child(1), &column)?;
+            return graph.node(Op::Kronecker, &[child(0), part]);
+        }
+        Op::Scale => {
+            let part = split(graph, name, child(1), of)?;
+            return graph.node(Op::Scale, &[child(0), part]);
+        }
+        Op::Add => {
+            let terms = node.children.iter();
+            let terms = terms.map(|term| split(graph, name, *term, of));
+            let terms = terms.collect::<Result<Vec<_>, _>>()?;
+            return graph.node(Op::Add, &terms);
+        }
+        Op::Diag | Op::Eye | Op::Zeros => return Ok(block),
+        _ => {}
+    }
+    let facts = Facts {
+        symmetric: true,
+        ..Facts::default()
+    };
+    let square = Shape::matrix(of.rows.clone(), of.rows.clone());
+    let mut mask = declare(graph, mask(name), square, facts);
+    if rows != of.rows {
+        let ones = graph.ones(&Shape::matrix(of.cols.clone(), of.cols.clone()));
+        mask = graph.node(Op::Kronecker, &[ones, mask])?;
+    }
+    graph.node(Op::Hadamard, &[block, mask])
 }
 
 /// The operations and bytes of a form, with what is inside of its factors given; one that does not compile is last.

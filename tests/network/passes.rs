@@ -1,12 +1,16 @@
 //! What the passes of the paper's network take: operations, bytes and kernels, counted and not timed. Why exact: a change that makes a
 //! pass dearer fails here, and prints the row as it is now.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use hbp::language::parse;
+use hbp::backend::{Element, Executor, Nalgebra};
+use hbp::kernel::{Program, ValueId};
+use hbp::language::{File, parse};
 use hbp::network::{
     Batch, Curvature, Message, NetworkPass, RunOptions, Session, Solver, Step, Task,
 };
+use nalgebra::DMatrix;
 
 /// 3072-1024-512-256-128-64-32-16-10 with sigmoids.
 fn paper() -> String {
@@ -157,7 +161,7 @@ fn bits(pass: &NetworkPass) -> (u64, Vec<u32>) {
     session.run().unwrap();
     let mut bits = Vec::new();
     for value in 0..pass.program().values.len() {
-        let value = hbp::kernel::ValueId(u32::try_from(value).unwrap());
+        let value = ValueId(u32::try_from(value).unwrap());
         bits.extend(session.value(value).iter().map(|entry| entry.to_bits()));
     }
     (session.loss().to_bits(), bits)
@@ -169,19 +173,79 @@ fn slot_seed(name: &str) -> usize {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
+    let mut side_by_side = 0;
     for (task, modes) in [
         (Task::Curvature, SIX),
         (Task::Curvature, KFLR),
         (Task::Update(Step::default()), SEVEN),
+        (Task::Update(Step::default()), SIX),
         (Task::Update(iterated()), SIX),
     ] {
         let pass = wide(&task, modes);
+        stages_are_apart(pass.program());
+        side_by_side += pass.program().stages.iter().filter(|s| s.len() > 1).count();
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             pool.build().unwrap().install(|| bits(&pass))
         };
         let one = with(1);
         assert!(one == with(2) && one == with(3), "{task:?}");
+    }
+    assert!(side_by_side > 0, "nothing ran side by side");
+}
+
+/// No step of a stage writes where another of the stage reads or writes.
+fn stages_are_apart(program: &Program) {
+    let buffers = |values: &[ValueId]| -> BTreeSet<usize> {
+        let of = values.iter().map(|value| program.buffer_of[value.index()]);
+        of.flatten().collect()
+    };
+    let mut next = 0;
+    for stage in &program.stages {
+        assert_eq!(stage.start, next);
+        next = stage.end;
+        let steps = &program.steps[stage.clone()];
+        for (k, step) in steps.iter().enumerate() {
+            let written = buffers(&step.outputs);
+            for other in steps[..k].iter().chain(&steps[k + 1..]) {
+                let used = [other.kernel.reads(), other.outputs.clone()].concat();
+                assert!(written.is_disjoint(&buffers(&used)), "{program}");
+            }
+        }
+    }
+    assert_eq!(next, program.steps.len());
+}
+
+#[test]
+fn the_plain_algebra_computes_the_same_passes() {
+    for (task, modes) in [
+        (Task::Curvature, SIX),
+        (Task::Curvature, KFLR),
+        (Task::Update(Step::default()), SEVEN),
+        (Task::Update(Step::default()), SIX),
+    ] {
+        let pass = wide(&task, modes);
+        let program = pass.program();
+        let mut fast: Executor<'_, f64> = Executor::new(program);
+        let mut plain: Executor<'_, f64, Nalgebra> = Executor::with_algebra(program);
+        for input in &program.inputs {
+            let seed = slot_seed(&input.name);
+            let entry = |place: usize| ((place * 7919 + seed) % 997) as f64 / 997.0 * 0.2 - 0.07;
+            for slot in [fast.input_mut(&input.name), plain.input_mut(&input.name)] {
+                let slot = slot.unwrap().iter_mut().enumerate();
+                slot.for_each(|(place, slot)| *slot = entry(place));
+            }
+        }
+        fast.run_resident().unwrap();
+        plain.run_resident().unwrap();
+        for (name, block) in &program.outputs {
+            for value in block.values() {
+                let pairs = fast.value(value).iter().zip(plain.value(value));
+                let off = pairs.map(|(one, other)| (one - other).abs() / other.abs().max(1e-6));
+                let worst = off.fold(0.0, f64::max);
+                assert!(worst <= 1e-7, "{task:?}: {name} is off by {worst:e}");
+            }
+        }
     }
 }
 
@@ -222,4 +286,71 @@ fn a_profile_is_a_run_with_a_time_for_every_step() {
     assert_eq!(times.len(), pass.program().steps.len());
     assert!(times.iter().all(|time| *time < std::time::Duration::MAX));
     assert_eq!(session.loss().to_bits(), loss.to_bits());
+}
+
+/// Samples of which the model is all but certain, as those of any trained classifier: a probability of 1 − 1e-3 to 1 − 1e-20.
+#[test]
+fn roots_of_confident_samples_keep_their_digits() {
+    let text = "network n { input x: R[10]\n target y: R[10]\n z = linear[10](x)\n loss softmax_cross_entropy(z, y) }";
+    let file = parse("n.hbp", text).unwrap();
+    for margin in [5.0, 9.0, 15.0, 25.0, 45.0] {
+        check_roots::<f64>(&file, margin, 1e-12);
+        check_roots::<f32>(&file, margin, 2e-5);
+    }
+}
+
+/// E[xx'] ⊗ E[diag(p) − pp'] where W = I, so that x is what p is the softmax of.
+fn check_roots<T: Element>(file: &File, margin: f64, tolerance: f64) {
+    let (batch, curvature, message) = KFLR;
+    let samples = 30;
+    let options = RunOptions {
+        batch_size: samples,
+        batch,
+        curvature,
+        message,
+        ..RunOptions::default()
+    };
+    let pass = NetworkPass::compile(file, "n", &Task::Curvature, &options).unwrap();
+    let mut session: Session<'_, T> = Session::new(&pass);
+    let logit = |i: usize, sample: usize| {
+        let noise = ((i * 37 + sample * 11) % 17) as f64 / 17.0;
+        T::number(if i == sample % 10 {
+            margin + noise
+        } else {
+            noise
+        })
+    };
+    let x = session.input_mut("x").unwrap();
+    for (place, slot) in x.iter_mut().enumerate() {
+        *slot = logit(place % 10, place / 10);
+    }
+    for (place, slot) in session.input_mut("z.W").unwrap().iter_mut().enumerate() {
+        *slot = T::number(f64::from(u8::from(place % 11 == 0)));
+    }
+    for (place, slot) in session.input_mut("y").unwrap().iter_mut().enumerate() {
+        *slot = T::number(f64::from(u8::from(place % 10 == 0)));
+    }
+    session
+        .run()
+        .unwrap_or_else(|error| panic!("{margin}: {}", error.message()));
+    let found = session
+        .block("hess.z.b")
+        .unwrap()
+        .to_dense(1 << 20)
+        .unwrap();
+    let mut expected = DMatrix::<f64>::zeros(10, 10);
+    for sample in 0..samples {
+        let exps: Vec<f64> = (0..10).map(|i| logit(i, sample).double().exp()).collect();
+        let total: f64 = exps.iter().sum();
+        for i in 0..10 {
+            for j in 0..10 {
+                // pᵢ (1 − pᵢ) without cancellation: by the sum of the others.
+                let others: f64 = (0..10).filter(|k| *k != i).map(|k| exps[k]).sum();
+                let entry = if i == j { others } else { -exps[j] };
+                expected[(i, j)] += exps[i] / total * entry / total / samples as f64;
+            }
+        }
+    }
+    let error = (found.map(Element::double) - &expected).amax() / expected.amax();
+    assert!(error < tolerance, "{margin}: off by {error:e}");
 }

@@ -14,9 +14,10 @@ const RATE: f64 = 0.5;
 
 fn step(solver: Solver) -> Step {
     Step {
-        damping: Rational::new(1.into(), 4.into()),
-        rate: Rational::new(1.into(), 2.into()),
+        damping: Rational::new(1.into(), 4.into()).into(),
+        rate: Rational::new(1.into(), 2.into()).into(),
         solver,
+        ..Step::default()
     }
 }
 

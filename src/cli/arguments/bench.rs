@@ -15,17 +15,19 @@ Examples:
   hbp bench model.hbp --batch-size 128 --passes 'gradient,kflr,average-hessian/*'
   hbp bench model.hbp --dims n=784 --batch-size 32 --repeat 5
 
-Passes: forward, gradient, <batch>/<curvature> as in average-jacobian/pch-abs, kflr, update/<batch>/<curvature>, and compile, which
-is the time from the read file to the kernels of average-hessian/pch-abs, nothing known before. Every pass of blocks includes the forward and
-gradient pass. An update yields new parameters by Eq. 8 with α = 0.02 and γ = 0.1, exactly with mean Jacobians, else by conjugate gradients
-to 0.1 in at most 50 products, and forms nothing else. What cannot be one program is refused by name with the reason, and the others are timed.
+Passes: forward, gradient, <batch>/<curvature> as in average-jacobian/pch-abs, kflr,
+update/<batch>/<curvature>, and compile: from the read file to the kernels of average-hessian/pch-abs,
+nothing known before. A pass of blocks includes the forward and the gradient pass. An update yields new
+parameters by Eq. 8 with α = 0.02 and γ = 0.1, exactly with mean Jacobians, else by conjugate gradients to
+0.1 in at most 50 products, and forms nothing else. Blocks that cannot be one program, as those of exact/*,
+run module by module and are timed without counts; an update that cannot be one is refused by name.
 
 Data: inputs uniform in [0, 1); targets a random class, or as the model of the loss has them; weights normal with variance
 2 / (rows + columns); vectors zero.
 
 Columns: times of one warm run; the ratio to the network's own gradient pass; operations (≤: the most that
-conjugate gradients may take), and their share of the speed of a
-large product by the same code; bytes read and written, each array once a kernel; the buffers, inputs and parameters
+conjugate gradients may take), and their share of the speed of a large product by the same code, which smaller
+products may exceed; bytes read and written, each array once a kernel; the buffers, inputs and parameters
 included; the fewest allocations of a run. The passes take turns, so that what disturbs one disturbs all.";
 
 #[derive(Args, Debug)]

@@ -33,7 +33,9 @@ pub(super) fn all() -> Vec<Pass> {
     let mut passes = vec![Pass::Forward, Pass::Gradient];
     passes.extend(blocks.into_iter().flatten());
     passes.push(Pass::Scheme("kflr", Scheme::Kflr));
-    let updates = batches.map(|batch| curvatures.map(|curvature| Pass::Update(batch, curvature)));
+    // An update is one program or none, and no program has a Hessian for every sample.
+    let averages = [Batch::AverageJacobian, Batch::AverageHessian];
+    let updates = averages.map(|batch| curvatures.map(|curvature| Pass::Update(batch, curvature)));
     passes.extend(updates.into_iter().flatten());
     passes
 }

@@ -28,6 +28,8 @@ use splice::Splice;
 pub(super) struct Linked {
     pub(super) graph: Graph,
     pub(super) loss: Id,
+    /// What the loss is made of besides targets, by its own names.
+    pub(super) predictions: Vec<(Name, Id)>,
     /// The mean gradients, by parameter.
     pub(super) gradients: BTreeMap<Name, Id>,
     /// The Hessian blocks, by parameter.
@@ -76,6 +78,7 @@ pub(super) fn link(
         obstacle: None,
         hessians: BTreeSet::new(),
         roots: vec![Vec::new(); draft.stages.len()],
+        predictions: Vec::new(),
         found: BTreeMap::new(),
         blocks: BTreeMap::new(),
     };
@@ -87,6 +90,7 @@ pub(super) fn link(
     Ok(Ok(Linked {
         graph: linker.graph,
         loss,
+        predictions: linker.predictions,
         gradients: linker.found,
         blocks: linker.blocks,
         hessians: linker.hessians,
@@ -117,6 +121,8 @@ struct Linker<'a> {
     frontier: Frontier,
     /// The columns of roots that have arrived at each node's value.
     roots: Vec<Vec<Id>>,
+    /// What the loss reads of other nodes.
+    predictions: Vec<(Name, Id)>,
     /// The gradients of parameters.
     found: BTreeMap<Name, Id>,
     blocks: BTreeMap<Name, Id>,
@@ -169,6 +175,9 @@ impl<'a> Linker<'a> {
             };
             let value = self.splices[place].write(&mut self.graph, output)?;
             for (reader, input) in &stage.readers {
+                if stages[*reader].upstream == Upstream::Loss {
+                    self.predictions.push((input.clone(), value));
+                }
                 self.splices[*reader].put(columns_of(input), value);
             }
             loss = Some(value);

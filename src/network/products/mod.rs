@@ -7,15 +7,23 @@ mod passes;
 mod session;
 mod vectors;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nalgebra::DMatrix;
+
 use super::arrays::Items;
 use super::batch::{Data, read};
 use super::blocks::value_array;
+use super::modular::{Numbers, gathered};
+use super::module::named_sizes;
 use super::prepare::{Definition, define};
 use super::{Precision, RunError, RunOptions, Target, target};
 use crate::backend::Element;
+use crate::expr::{Name, Sizes};
 use crate::hbp::{Batch, Curvature};
 use crate::language::{File, Network};
-use compile::prepared;
+use compile::{Prepared, prepared};
 use session::Session;
 
 /// Which part of the curvature matrix a product is with.
@@ -226,12 +234,83 @@ pub fn product_file(
         .collect())
 }
 
+/// Products prepared once, for batches of one size.
+#[derive(Clone, Debug)]
+pub struct ProductPass {
+    definition: Definition,
+    sizes: Sizes,
+    options: RunOptions,
+    prepared: Arc<Prepared>,
+}
+
+/// A network at one batch: [`Products`] on the numbers of a caller.
+#[derive(Debug)]
+pub struct ProductSession<T: Element>(Session<T>);
+
+impl ProductPass {
+    /// Derives and compiles every distinct module at the sizes and the number of samples of `options`.
+    ///
+    /// # Errors
+    /// As [`Products::new`], but for its arrays.
+    pub fn compile(file: &File, name: &str, options: &RunOptions) -> Result<Self, RunError> {
+        let definition = define(file, name, options)?;
+        let mut options = options.clone();
+        let dimensions = &definition.dimensions;
+        options.sizes.retain(|name, _| dimensions.contains(name));
+        let sizes = named_sizes(dimensions, &options.sizes)?;
+        let prepared = Arc::new(prepared(&definition.network, &sizes, &options)?);
+        Ok(Self {
+            definition,
+            sizes,
+            options,
+            prepared,
+        })
+    }
+
+    /// Runs a batch forward, and its gradients back.
+    ///
+    /// # Errors
+    /// As [`ModularPass::run`](super::ModularPass::run).
+    pub fn at<T: Element>(&self, numbers: &Numbers<'_, T>) -> Result<ProductSession<T>, RunError> {
+        let network = &self.definition.network;
+        let data = gathered(network, &self.sizes, self.options.batch_size, numbers)?;
+        let prepared = Arc::clone(&self.prepared);
+        Session::new(prepared, &data, &self.options).map(ProductSession)
+    }
+}
+
+impl<T: Element> ProductSession<T> {
+    /// The mean loss.
+    pub fn loss(&self) -> f64 {
+        self.0.loss
+    }
+
+    /// The mean gradients, by parameter.
+    pub fn gradients(&self) -> &BTreeMap<Name, DMatrix<T>> {
+        &self.0.gradient
+    }
+
+    /// As [`Products::product`], with one matrix a parameter.
+    ///
+    /// # Errors
+    /// As [`Products::product`].
+    pub fn product(
+        &mut self,
+        curvature: Curvature,
+        extent: Extent,
+        vectors: &BTreeMap<Name, DMatrix<T>>,
+    ) -> Result<BTreeMap<Name, DMatrix<T>>, RunError> {
+        check_product_modes(curvature, Batch::Exact)?;
+        self.0.product(curvature, extent, vectors)
+    }
+}
+
 fn session<T: Element>(
     network: &Network,
     data: &Data<T>,
     options: &RunOptions,
 ) -> Result<Session<T>, RunError> {
-    let prepared = prepared(network, &data.sizes, options)?;
+    let prepared = Arc::new(prepared(network, &data.sizes, options)?);
     Session::new(prepared, data, options)
 }
 

@@ -47,7 +47,7 @@ fn turning(moving: &Moving, is_loss: bool, curvature: Curvature) -> Result<&Prog
 impl<T: Element> Session<T> {
     /// Runs all samples forward, and their gradients back.
     pub(super) fn new(
-        prepared: Prepared,
+        prepared: Arc<Prepared>,
         data: &Data<T>,
         options: &RunOptions,
     ) -> Result<Self, RunError> {
@@ -58,7 +58,6 @@ impl<T: Element> Session<T> {
             });
             values.collect()
         };
-        let prepared = Arc::new(prepared);
         let mut session = Self {
             fixed: prepared.nodes.iter().map(of_node).collect(),
             prepared: Arc::clone(&prepared),

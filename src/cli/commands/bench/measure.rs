@@ -20,6 +20,10 @@ const PRODUCT: &str = "module product(A: R[n, n], B: R[n, n]) -> z: R[n, n] { z 
 
 /// The rounds in which every pass has its turns.
 const ROUNDS: usize = 10;
+/// Runs before the first that is timed, ...
+const WARM_RUNS: usize = 100;
+/// ... unless they take longer.
+const WARM_SECONDS: f64 = 0.01;
 /// So many runs are timed where a run takes longer than its share of the time, ...
 const FEWEST: usize = 3;
 /// ... unless they take so many times what all runs may take.
@@ -49,6 +53,19 @@ pub(super) struct Counts {
     pub(super) kernels: usize,
     /// The operations are the most that a run may take.
     pub(super) is_bound: bool,
+    pub(super) work: Kind,
+}
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One program, whose operations are counted.
+    Program,
+    /// The programs of many modules and what is between them, which is not counted.
+    Modules,
+    /// No run of the network.
+    #[default]
+    Other,
 }
 
 /// One run; the loss where there is one.
@@ -83,11 +100,19 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The first run, which is not timed.
+    /// The first runs, which are not timed: one, and more while they take no time to speak of.
     fn warm_up(&mut self) {
-        match (self.work)() {
-            Ok(loss) => self.loss = loss,
-            Err(error) => self.failure = Some(error),
+        let start = Instant::now();
+        for run in 0..WARM_RUNS {
+            match (self.work)() {
+                // An update moves the parameters.
+                Ok(loss) if run == 0 => self.loss = loss,
+                Ok(_) => {}
+                Err(error) => self.failure = Some(error),
+            }
+            if self.failure.is_some() || start.elapsed().as_secs_f64() > WARM_SECONDS {
+                return;
+            }
         }
     }
 

@@ -1,14 +1,17 @@
 //! Passes ready to be timed. Why all are compiled first: they take turns on the clock.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 
-use super::measure::{Counts, Lane};
+use super::measure::{Counts, Kind, Lane};
 use super::report::Report;
 use super::{SeededArrays, Timed};
 use crate::backend::Element;
 use crate::cli::output::Output;
 use crate::language::File;
-use crate::network::{DerivationCache, NetworkPass, RunError, RunOptions, Session};
+use crate::network::{
+    DerivationCache, ModularPass, NetworkPass, RunError, RunOptions, Sampling, Session, Task,
+};
 
 /// What is timed of.
 #[derive(Clone, Copy)]
@@ -19,23 +22,38 @@ pub(super) struct Subject<'a> {
     pub(super) data: &'a SeededArrays,
 }
 
+/// A pass that compiles.
+pub(super) struct Ready {
+    timed: Timed,
+    pass: Compiled,
+}
+
+enum Compiled {
+    Whole(NetworkPass),
+    Modular(Box<ModularPass>),
+}
+
 impl Subject<'_> {
-    fn compile(&self, timed: Timed) -> Result<NetworkPass, RunError> {
+    /// One program, or, for blocks that cannot be one, those of the modules.
+    fn compile(&self, timed: Timed) -> Result<Compiled, RunError> {
         let (Timed::Pass(pass) | Timed::Compile(pass)) = timed;
         let mut options = pass.options(self.options);
         if let Timed::Compile(_) = timed {
             // Cold: nothing is known of the modules.
             options.cache = DerivationCache::default();
         }
-        NetworkPass::compile(self.file, self.network, &pass.task(), &options)
-            .map_err(|error| error.located(self.file))
+        let found = NetworkPass::compile(self.file, self.network, &pass.task(), &options);
+        let found = match found {
+            Err(error) if pass.task() == Task::Curvature => {
+                let modular = ModularPass::compile(self.file, self.network, &options);
+                let modular = modular.map(|pass| Compiled::Modular(Box::new(pass)));
+                // What stands against one program is what there is to say.
+                modular.map_err(|_| error)
+            }
+            found => found.map(Compiled::Whole),
+        };
+        found.map_err(|error| error.located(self.file))
     }
-}
-
-/// A pass that compiles.
-pub(super) struct Ready {
-    timed: Timed,
-    pass: NetworkPass,
 }
 
 /// Compiles what was chosen; what cannot be compiled is reported as refused.
@@ -64,9 +82,9 @@ pub(super) fn groups(ready: Vec<Ready>, element: u64, limit: u64) -> Vec<Vec<Rea
     let mut groups: Vec<Vec<Ready>> = Vec::new();
     let mut taken = u64::MAX;
     for one in ready {
-        let bytes = match one.timed {
-            Timed::Pass(_) => one.pass.program().arena_bytes(element),
-            Timed::Compile(_) => 0,
+        let bytes = match (one.timed, &one.pass) {
+            (Timed::Pass(_), Compiled::Whole(pass)) => pass.program().arena_bytes(element),
+            _ => 0,
         };
         let together = taken.saturating_add(bytes);
         if let Some(group) = groups.last_mut().filter(|_| together <= limit) {
@@ -88,15 +106,20 @@ impl Ready {
             let work = move || black_box(subject.compile(timed)).map(|_| None);
             return Lane::new(Some(timed.name()), Counts::default(), Box::new(work));
         }
-        let program = self.pass.program();
+        let pass = match &self.pass {
+            Compiled::Whole(pass) => pass,
+            Compiled::Modular(pass) => return modular::<T>(timed, pass, subject),
+        };
+        let program = pass.program();
         let counts = Counts {
             flops: program.flops(),
             bytes: program.bytes(T::BYTES),
             arena_bytes: program.arena_bytes(T::BYTES),
             kernels: program.steps.len(),
             is_bound: program.flops_are_a_bound(),
+            work: Kind::Program,
         };
-        let mut session: Session<T> = Session::new(&self.pass);
+        let mut session: Session<T> = Session::new(pass);
         subject.data.fill(&mut session);
         let work = move || {
             session.run()?;
@@ -104,4 +127,19 @@ impl Ready {
         };
         Lane::new(Some(timed.name()), counts, Box::new(work))
     }
+}
+
+/// A run module by module.
+fn modular<'a, T: Element>(timed: Timed, pass: &'a ModularPass, subject: Subject<'a>) -> Lane<'a> {
+    let counts = Counts {
+        work: Kind::Modules,
+        ..Counts::default()
+    };
+    let numbers: HashMap<String, Vec<T>> = subject.data.of_type();
+    let work = move || {
+        let found = |name: &str| numbers.get(name).map(Vec::as_slice);
+        let run = pass.run::<T>(&found, Sampling::Exact)?;
+        Ok(Some(run.loss))
+    };
+    Lane::new(Some(timed.name()), counts, Box::new(work))
 }

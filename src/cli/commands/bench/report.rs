@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::Timed;
-use super::measure::{Counts, Lane, PEAK_SIZE};
+use super::measure::{Counts, Kind, Lane, PEAK_SIZE};
 use crate::cli::choices::{Dtype, word};
 use crate::cli::commands::options::failed;
 use crate::cli::failure::Failure;
@@ -111,7 +111,7 @@ impl Report {
 
     /// Times the network's own gradient pass; nothing for what does not run the network.
     fn ratio(&self, row: &Row) -> Option<f64> {
-        if row.counts.kernels == 0 {
+        if row.counts.work == Kind::Other {
             return None;
         }
         let gradient = self.rows.get("gradient")?.as_ref()?;
@@ -128,17 +128,21 @@ impl Report {
                 arena_bytes,
                 kernels,
                 is_bound,
+                work,
             } = row.counts;
             let rate = (flops > 0 && !is_bound).then(|| flops as f64 / row.least);
+            // What is not counted is not zero.
+            let counted = |count: u64| (work != Kind::Modules).then_some(count);
             let value = json!({
                 "min_ms": row.least * 1e3,
                 "median_ms": row.median * 1e3,
                 "runs": row.runs,
-                "flops": flops,
+                "flops": counted(flops),
                 "flops_are_a_bound": is_bound,
-                "bytes": bytes,
-                "arena_bytes": arena_bytes,
-                "kernels": kernels,
+                "bytes": counted(bytes),
+                "arena_bytes": counted(arena_bytes),
+                "kernels": counted(kernels as u64),
+                "is_one_program": work == Kind::Program,
                 "allocations": row.allocations,
                 "gflops": rate.map(|rate| rate / 1e9),
                 "percent_of_peak": rate.map(|rate| rate / self.peak * 100.0),
@@ -197,6 +201,17 @@ impl Report {
             }
             text.push('\n');
         }
+        let uncounted = self.rows().any(|(_, row)| row.counts.work == Kind::Modules);
+        if uncounted {
+            text.push_str("\nwithout counts: no single program; it runs module by module, or sample by sample\n");
+        }
+        let unbounded = self
+            .rows()
+            .filter(|(_, row)| row.loss.is_some_and(|loss| !loss.is_finite()));
+        let unbounded: Vec<&str> = unbounded.map(|(name, _)| name).collect();
+        if !unbounded.is_empty() {
+            let _ = write!(text, "\nthe loss is not finite: {}\n", unbounded.join(", "));
+        }
         let mut reasons: IndexMap<String, Vec<&str>> = IndexMap::new();
         for (name, error) in &self.refused {
             reasons.entry(error.message()).or_default().push(name);
@@ -214,6 +229,7 @@ impl Report {
             arena_bytes,
             kernels,
             is_bound,
+            ..
         } = row.counts;
         let is_run = kernels > 0;
         let of_run = |cell: String| if is_run { cell } else { "-".to_owned() };
