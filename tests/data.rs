@@ -1,4 +1,4 @@
-//! The data floor: archives in and out, data sets, what is refused, and the embedded digits.
+//! The data floor: archives and parameters in and out, data sets, what is refused, and the embedded digits.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -12,9 +12,13 @@ mod dataset_faults;
 mod datasets;
 #[path = "data/files.rs"]
 mod files;
+#[path = "data/parameters.rs"]
+mod parameters;
 #[path = "data/reading.rs"]
 mod reading;
 #[path = "data/refusing.rs"]
 mod refusing;
+#[path = "data/safetensors.rs"]
+mod safetensors;
 #[path = "data/writing.rs"]
 mod writing;

@@ -1,10 +1,12 @@
-//! Numbers from outside and back: arrays in NPZ archives and data sets.
+//! Numbers from outside and back: arrays in NPZ archives, data sets, and the parameters of networks.
 //!
 //! | what | where |
 //! | --- | --- |
 //! | an array, and what stands under a name | `array` |
 //! | NPZ archives in | `header`, `npz` |
 //! | files out, whole or not at all | `write` |
+//! | safetensors in and out | `safetensors` |
+//! | parameters under PyTorch's names | `parameters` |
 //! | samples, targets, a data set | `samples` |
 //! | where data sets lie | `source` |
 //! | what is there, and how it is split | `dataset` |
@@ -25,7 +27,9 @@ mod files;
 mod header;
 mod idx;
 mod npz;
+mod parameters;
 mod pictures;
+mod safetensors;
 mod samples;
 mod source;
 mod write;
@@ -34,6 +38,8 @@ pub use array::{Array, Item, Kind, Outline, Outlines};
 pub use dataset::load_dataset;
 pub use digits::{Digits, digits};
 pub use npz::{Archive, ENTRY_LIMIT, read_npz, read_npz_from};
+pub use parameters::{export_names, export_parameters, import_parameters};
+pub use safetensors::{Metadata, read_safetensors, safetensors_from, write_safetensors};
 pub use samples::{Dataset, Samples, Targets};
 pub use source::{DataSource, KnownDataset};
 pub use write::{npz_bytes, write_npz, write_whole};
