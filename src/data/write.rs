@@ -81,10 +81,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 }
 
 /// What an archive is written to.
-trait Target: Write + Seek {}
+pub(super) trait Target: Write + Seek {}
 impl<T: Write + Seek> Target for T {}
 
-fn whole(
+/// Writes a file through `write`, whole or not at all.
+pub(super) fn whole(
     path: &Path,
     write: impl FnOnce(&mut dyn Target) -> io::Result<()>,
 ) -> Result<(), DataError> {
@@ -175,6 +176,9 @@ fn attempt(path: &Path, write: impl FnOnce(&mut dyn Target) -> io::Result<()>) -
         .map_err(io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|e| e.error)?;
+    // The name lasts once its folder is synced. Where folders cannot be, the file is there and whole all the same.
+    #[cfg(unix)]
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
