@@ -344,3 +344,20 @@ fn the_plan_of_a_pass_is_one_program() {
         module.err
     );
 }
+
+/// What is diagonal is seen to be: every module around an activation has a form for all samples.
+#[test]
+fn a_skip_around_an_activation_is_one_program() {
+    let text = format!(
+        "module skip(x: R[n]) -> z: R[n] {{ z = x + tanh(x) }}\n{}",
+        SMALL.replace("sigmoid", "skip")
+    );
+    let answer = hbp(&quick(&["--passes", "average-hessian/*"]), text.as_bytes());
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(json["passes"].as_object().unwrap().len(), 5);
+    assert_eq!(
+        json["refused"].as_object().map_or(0, serde_json::Map::len),
+        0
+    );
+}
