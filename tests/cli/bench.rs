@@ -361,3 +361,19 @@ fn a_skip_around_an_activation_is_one_program() {
         0
     );
 }
+
+/// What has no form for all samples is named as a user knows it: by its variable, its node and its module.
+#[test]
+fn a_refusal_names_the_block_the_node_and_the_module() {
+    let text = format!(
+        "module gate(x: R[n]) -> z: R[n] {{ param U: R[n, n]; z = (U*x) .* sigmoid(x) }}\n{}",
+        SMALL.replace("sigmoid(h1)", "gate(h1)")
+    );
+    let answer = hbp(
+        &quick(&["--passes", "average-hessian/ggn"]),
+        text.as_bytes(),
+    );
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""));
+    let what = "the mean over samples for the block of `U` in `a1` (module `gate`) has no form for all samples";
+    assert!(answer.err.contains(what), "{}", answer.err);
+}
