@@ -140,6 +140,8 @@ fn means_are_means() {
         "(sand (add (mul (diag x) A) (mul (diag y) S)) S)",
         "(sand (add (mul (diag x) A) (mul y (t x)) A) S)",
         "(sand (add (scale s (diag x)) (mul A (mul y (t c)))) S)",
+        "(sand (add (mul A (diag x)) (diag y)) S)",
+        "(sand (add (mul A (mul (diag x) S)) (mul (diag y) A)) S)",
         "(scale s (sand (diag x) S))",
         "(scale s (sand (add A (mul x (t y))) S))",
         "(scale s (sand (add (diag x) (mul (diag y) A)) S))",

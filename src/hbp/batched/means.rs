@@ -259,6 +259,17 @@ impl Samples<'_> {
             Err(Stop::NoForm) => {}
             Err(stop) => return Err(stop),
         }
+        // L diag(u) P and M diag(v) Q leave L'HM between the diagonal matrices.
+        let (a, left) = self.left_factor(a);
+        let (b, right) = self.left_factor(b);
+        let mut h = h;
+        if let Some(right) = right {
+            h = self.node(Op::Multiply, &[h, right])?;
+        }
+        if let Some(left) = left {
+            let row = self.node(Op::Transpose, &[left])?;
+            h = self.node(Op::Multiply, &[row, h])?;
+        }
         let ((u, p), (v, q)) = (self.scaling(a)?, self.scaling(b)?);
         // P' [H ⊙ mean(s u v')] Q; without u or v the mean is that of what is there.
         let middle = match (u, v) {
@@ -294,6 +305,23 @@ impl Samples<'_> {
         let Some(p) = p else { return Ok(right) };
         let row = self.node(Op::Transpose, &[p])?;
         self.node(Op::Multiply, &[row, right])
+    }
+
+    /// A and L of `L A`, L the same for all samples, where A differs.
+    fn left_factor(&mut self, a: Id) -> (Id, Option<Id>) {
+        let node = &self.graph[a];
+        match (&node.op, node.children.as_slice()) {
+            (Op::Multiply, [left, inner]) => {
+                let (left, inner) = (*left, *inner);
+                let splits = !self.varies(left) && self.varies(inner);
+                if splits {
+                    (inner, Some(left))
+                } else {
+                    (a, None)
+                }
+            }
+            _ => (a, None),
+        }
     }
 
     /// u and P of `diag(u) P`, P the same for all samples: either may not be there.
