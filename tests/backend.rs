@@ -3,6 +3,8 @@
 
 #[path = "backend/algebra.rs"]
 mod algebra;
+#[path = "backend/derivatives.rs"]
+mod derivatives;
 #[path = "backend/edges.rs"]
 mod edges;
 #[path = "backend/functions.rs"]

@@ -88,18 +88,63 @@ fn defined(
     if function.order > MAX_ORDER {
         return Err(UnfoldError::NoDerivative(name));
     }
+    let (argument, body) = match tabled(graph, function, &base, rewriter)? {
+        Some(tabled) => tabled,
+        None => differentiated(graph, function, &base, rewriter)?,
+    };
+    let body = unfold_body(graph, body, function, rewriter)?;
+    graph.define(name.clone(), FunctionDefinition::Defined { argument, body });
+    Ok(name)
+}
+
+/// What the table itself says of a derivative of a builtin; nothing where it is silent.
+fn tabled(
+    graph: &mut Graph,
+    function: &Function,
+    base: &FunctionDefinition,
+    rewriter: &Rewriter,
+) -> Result<Option<(Name, Id)>, UnfoldError> {
+    if *base != FunctionDefinition::Builtin || function.order < 2 {
+        return Ok(None);
+    }
+    let argument = builtin_argument(graph, &function.name);
+    let t = graph.node(Op::Variable(argument.clone()), &[])?;
+    let symbol = graph.function(function.name.clone(), function.order);
+    let itself = graph.node(Op::Apply, &[symbol, t])?;
+    let body = rewriter.tabulate(graph, &[itself], &mut Report::default())?[0];
+    let is_known = !(graph.topological(&[body]).iter())
+        .any(|id| matches!(&graph[*id].op, Op::Function(inner) if inner.order > 0));
+    Ok(is_known.then_some((argument, body)))
+}
+
+/// A derivative as the derivative of the one below it.
+fn differentiated(
+    graph: &mut Graph,
+    function: &Function,
+    base: &FunctionDefinition,
+    rewriter: &Rewriter,
+) -> Result<(Name, Id), UnfoldError> {
     let lower = Function {
         name: function.name.clone(),
         order: function.order - 1,
     };
-    let (argument, body) = body_of(graph, &lower, &base, rewriter)?;
+    let (argument, body) = body_of(graph, &lower, base, rewriter)?;
     let t = graph.node(Op::Variable(argument.clone()), &[])?;
     let one = graph.integer(1);
     let derivative = graph.node(Op::Backpropagate, &[body, one, t])?;
-    let body = values(graph, derivative, rewriter)?;
-    let body = unfold_body(graph, body, function, rewriter)?;
-    graph.define(name.clone(), FunctionDefinition::Defined { argument, body });
-    Ok(name)
+    Ok((argument, values(graph, derivative, rewriter)?))
+}
+
+/// The argument of a builtin, declared where it is not yet.
+fn builtin_argument(graph: &mut Graph, function: &Name) -> Name {
+    let argument: Name = format!("{function}(t)").into();
+    let variable = Variable {
+        shape: Shape::scalar(),
+        role: Role::Argument,
+        facts: Facts::default(),
+    };
+    graph.declare(argument.clone(), variable);
+    argument
 }
 
 /// The definition of a function as an expression of its argument; a builtin of order 0 is its own.
@@ -115,13 +160,8 @@ fn body_of(
         return Ok((argument.clone(), *body));
     }
     if function.order == 0 {
-        let argument: Name = format!("{}(t)", function.name).into();
-        let variable = Variable {
-            shape: Shape::scalar(),
-            role: Role::Argument,
-            facts: Facts::default(),
-        };
-        let t = graph.declare(argument.clone(), variable);
+        let argument = builtin_argument(graph, &function.name);
+        let t = graph.node(Op::Variable(argument.clone()), &[])?;
         graph.define(function.name.clone(), FunctionDefinition::Builtin);
         let symbol = graph.function(function.name.clone(), 0);
         let body = graph.node(Op::Apply, &[symbol, t])?;

@@ -180,6 +180,15 @@ impl<'a> Extraction<'a> {
                 weight += children[0].weight + 4;
             }
         }
+        // A sum that is diagonal is written as one diagonal matrix, `diag(1 + v)` for `eye(n) + diag(v)`: a congruence by it is
+        // then a Hadamard product, and its mean over the samples is one too.
+        let is_diag = |other: &ENode| other.op == Op::Diag;
+        if node.op == Op::Add && self.egraph[class].nodes.iter().any(is_diag) {
+            weight += 8;
+        }
+        if node.op == Op::Expectation {
+            weight += self.scalings(node.children[0]);
+        }
         if node.op == Op::Power {
             let exponent = self.egraph[node.children[1]].data.number.as_ref();
             // The power 0 is a shorter way to write ones, but nobody would. A half is a square root.
@@ -205,6 +214,30 @@ impl<'a> Extraction<'a> {
 }
 
 impl Extraction<'_> {
+    /// What the terms of a mean lose in it, where one is `diag(u)*H*diag(u)` with the same H for every sample: `H .* E(u*u')`
+    /// leaves one mean of outer products, however long u is.
+    fn scalings(&self, class: egg::Id) -> u64 {
+        let choice = |class: egg::Id| self.choices.get(&self.egraph.find(class));
+        let Some(Choice { node, .. }) = choice(class) else {
+            return 0;
+        };
+        match (&node.op, node.children.as_slice()) {
+            (Op::Add, [a, b]) => self.scalings(*a) + self.scalings(*b),
+            (Op::Scale, [_, a]) => self.scalings(*a),
+            (Op::Congruence, [j, h]) => {
+                let depends = self.egraph[*h].data.depends;
+                let constant = depends & self.egraph.analysis.sample_mask() == 0;
+                match choice(*j) {
+                    Some(scaling) if constant && scaling.form == Form::Diag => {
+                        20 + 2 * scaling.weight
+                    }
+                    _ => 0,
+                }
+            }
+            _ => 0,
+        }
+    }
+
     /// True for `f'(t)`, f an elementwise function.
     fn is_derivative(&self, node: &ENode) -> bool {
         let derived = |node: &ENode| matches!(&node.op, Op::Function(f) if f.order > 0);

@@ -356,3 +356,36 @@ fn the_plan_of_a_pass_is_one_program() {
         module.err
     );
 }
+
+/// What is diagonal is seen to be: every module around an activation has a form for all samples.
+#[test]
+fn a_skip_around_an_activation_is_one_program() {
+    let text = format!(
+        "module skip(x: R[n]) -> z: R[n] {{ z = x + tanh(x) }}\n{}",
+        SMALL.replace("sigmoid", "skip")
+    );
+    let answer = hbp(&quick(&["--passes", "average-hessian/*"]), text.as_bytes());
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    let json: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(json["passes"].as_object().unwrap().len(), 5);
+    assert_eq!(
+        json["refused"].as_object().map_or(0, serde_json::Map::len),
+        0
+    );
+}
+
+/// What has no form for all samples is named as a user knows it: by its variable, its node and its module.
+#[test]
+fn a_refusal_names_the_block_the_node_and_the_module() {
+    let text = format!(
+        "module gate(x: R[n]) -> z: R[n] {{ param U: R[n, n]; z = (U*x) .* sigmoid(x) }}\n{}",
+        SMALL.replace("sigmoid(h1)", "gate(h1)")
+    );
+    let answer = hbp(
+        &quick(&["--passes", "average-hessian/ggn"]),
+        text.as_bytes(),
+    );
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""));
+    let what = "the mean over samples for the block of `U` in `a1` (module `gate`) has no form for all samples";
+    assert!(answer.err.contains(what), "{}", answer.err);
+}

@@ -7,7 +7,9 @@ use hbp::rewrite::{Report, Rewriter, Style};
 fn approximated(module: &str, curvature: Curvature, batch: Batch) -> Equations {
     const TEXT: &str = "fn phi(t)
         module composite[m](x: R[n]) -> z: R[m] { param W: R[m, n]\n param b: R[m]\n z = W*phi(x) + b }
-        module activation(x: R[n]) -> z: R[n] { z = phi(x) }";
+        module activation(x: R[n]) -> z: R[n] { z = phi(x) }
+        module residual(x: R[n]) -> z: R[n] { z = x + phi(x) }
+        module weighted(x: R[n]) -> z: R[n] { param a: R\n z = phi(x) - 0.5*a*x }";
     let file = hbp::parse("modes.hbp", TEXT).expect("well formed");
     let module = file.module(module).expect("defined");
     let rewriter = Rewriter::embedded();
@@ -39,6 +41,19 @@ fn check(module: &str, mode: (Curvature, Batch), variable: &str, text: &str, giv
     let (found, names) = block(&approximated(module, mode.0, mode.1), variable);
     assert_eq!(found, text, "{module} {variable} {mode:?}");
     assert_eq!(names, given_up, "{module} {variable} {mode:?}");
+}
+
+/// Around an activation a skip connection leaves the Jacobian diagonal, so (6) leaves one mean of outer products.
+#[test]
+fn a_skip_around_an_activation_averages_as_a_hadamard_product() {
+    let mode = (Curvature::GaussNewton, Batch::AverageHessian);
+    let u = "(ones(n) + phi'(x))";
+    let text = format!("E(hess(z)) .* E({u}*{u}')");
+    let given_up = ["average-hessian", "ggn"];
+    check("residual", mode, "x", &text, &given_up);
+    let u = "(phi'(x) - 0.5*a*ones(n))";
+    let text = format!("E(hess(z)) .* E({u}*{u}')");
+    check("weighted", mode, "x", &text, &given_up);
 }
 
 #[test]

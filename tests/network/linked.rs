@@ -150,3 +150,33 @@ fn roots_of_all_samples_are_those_of_each() {
     }
     assert_eq!(linked, 5);
 }
+
+/// Jacobians that are sums: of the identity and a diagonal matrix, of a diagonal matrix and one of rank one, with a scalar in front.
+#[test]
+fn jacobians_that_are_sums_have_means_for_all_samples() {
+    let network = |definition: &str, node: &str| {
+        format!(
+            "{definition}network n {{ input x: R[4]\n target y: R[3] distribution\n h = linear[5](x)\n a = {node}(h)
+ o = linear[3](a)\n loss softmax_cross_entropy(o, y) }}"
+        )
+    };
+    let skip = "module skip(x: R[n]) -> z: R[n] { z = x + tanh(x) }\n";
+    let branches = "module branches(x: R[n]) -> z: R[n] { param W: R[n, n]; z = W*tanh(x) + x .* sigmoid(x) }\n";
+    for (definition, node, curvatures) in [
+        (skip, "skip", &CURVATURES[..]),
+        (branches, "branches", &CURVATURES[..2]),
+        ("", "softmax", &CURVATURES[..]),
+        ("", "layer_norm", &CURVATURES[1..2]),
+    ] {
+        for (seed, curvature) in (60..).zip(curvatures) {
+            let options = RunOptions {
+                curvature: *curvature,
+                batch: Batch::AverageHessian,
+                batch_size: 4,
+                ..dense()
+            };
+            let linked = check(&network(definition, node), &options, seed);
+            assert!(linked, "{node} {curvature:?}");
+        }
+    }
+}

@@ -115,6 +115,9 @@ const MODULES: &[(&str, &str)] = &[
         "X: n k, Q*: n n, V*: m n",
         "(mul (mul V X) (softmax (mul (t X) (mul (t Q) X))))",
     ),
+    // derivatives in a forward map
+    ("x: n", "(apply (prime elu) x)"),
+    ("x: n", "(apply (prime selu) x)"),
     // scalars
     ("x: n, y: n", "(sum (pow (add y (scale -1 x)) 2))"),
     ("x: n, y: n", "(mean (pow (add y (scale -1 x)) 2))"),

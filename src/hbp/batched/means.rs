@@ -107,6 +107,14 @@ impl Samples<'_> {
                 let whole = self.node(Op::Congruence, &[*j, inner])?;
                 self.mean(whole)
             }
+            (Op::Congruence, [j, h]) => {
+                let sum = self.graph[*j].clone();
+                let terms = match sum.op {
+                    Op::Add => sum.children.to_vec(),
+                    _ => vec![*j],
+                };
+                self.mean_of_squares(Some(s), &terms, *h)
+            }
             _ => Err(Stop::NoForm),
         }
     }
@@ -219,7 +227,130 @@ impl Samples<'_> {
         self.node(Op::Add, &terms?)
     }
 
-    /// The mean of J'HJ, J a diagonal matrix or constant.
+    /// The mean of s (Σ a)'H(Σ a), H the same for all samples: pair by pair.
+    fn mean_of_squares(&mut self, s: Option<Id>, terms: &[Id], h: Id) -> Form<Id> {
+        if self.varies(h) {
+            return Err(Stop::NoForm);
+        }
+        let mut parts = Vec::new();
+        for a in terms {
+            for b in terms {
+                parts.push(self.mean_of_pair(s, *a, h, *b)?);
+            }
+        }
+        match parts.as_slice() {
+            [one] => Ok(*one),
+            _ => self.node(Op::Add, &parts),
+        }
+    }
+
+    /// The mean of s a'Hb, where that is of rank one, or a and b are diagonal matrices times constants.
+    fn mean_of_pair(&mut self, s: Option<Id>, a: Id, h: Id, b: Id) -> Form<Id> {
+        let at = |batch: &mut Self, part: Id| match s {
+            Some(s) => batch.node(Op::Scale, &[s, part]),
+            None => Ok(part),
+        };
+        let row = self.node(Op::Transpose, &[a])?;
+        let right = self.node(Op::Multiply, &[h, b])?;
+        let whole = self.node(Op::Multiply, &[row, right])?;
+        let whole = at(self, whole)?;
+        match self.rank_one(whole) {
+            Ok((u, v)) => return self.mean_product(u, v),
+            Err(Stop::NoForm) => {}
+            Err(stop) => return Err(stop),
+        }
+        // L diag(u) P and M diag(v) Q leave L'HM between the diagonal matrices.
+        let (a, left) = self.left_factor(a);
+        let (b, right) = self.left_factor(b);
+        let mut h = h;
+        if let Some(right) = right {
+            h = self.node(Op::Multiply, &[h, right])?;
+        }
+        if let Some(left) = left {
+            let row = self.node(Op::Transpose, &[left])?;
+            h = self.node(Op::Multiply, &[row, h])?;
+        }
+        let ((u, p), (v, q)) = (self.scaling(a)?, self.scaling(b)?);
+        // P' [H ⊙ mean(s u v')] Q; without u or v the mean is that of what is there.
+        let middle = match (u, v) {
+            (Some(u), Some(v)) => {
+                let (u, row) = (at(self, u)?, self.node(Op::Transpose, &[v])?);
+                let outer = self.node(Op::Multiply, &[u, row])?;
+                let mean = self.mean(outer)?;
+                self.node(Op::Hadamard, &[h, mean])?
+            }
+            (Some(u), None) | (None, Some(u)) => {
+                let scaled = at(self, u)?;
+                let mean = self.mean(scaled)?;
+                let diagonal = self.node(Op::Diag, &[mean])?;
+                let sides = if v.is_none() {
+                    [diagonal, h]
+                } else {
+                    [h, diagonal]
+                };
+                self.node(Op::Multiply, &sides)?
+            }
+            (None, None) => match s {
+                Some(s) => {
+                    let mean = self.mean(s)?;
+                    self.node(Op::Scale, &[mean, h])?
+                }
+                None => h,
+            },
+        };
+        let right = match q {
+            Some(q) => self.node(Op::Multiply, &[middle, q])?,
+            None => middle,
+        };
+        let Some(p) = p else { return Ok(right) };
+        let row = self.node(Op::Transpose, &[p])?;
+        self.node(Op::Multiply, &[row, right])
+    }
+
+    /// A and L of `L A`, L the same for all samples, where A differs.
+    fn left_factor(&mut self, a: Id) -> (Id, Option<Id>) {
+        let node = &self.graph[a];
+        match (&node.op, node.children.as_slice()) {
+            (Op::Multiply, [left, inner]) => {
+                let (left, inner) = (*left, *inner);
+                let splits = !self.varies(left) && self.varies(inner);
+                if splits {
+                    (inner, Some(left))
+                } else {
+                    (a, None)
+                }
+            }
+            _ => (a, None),
+        }
+    }
+
+    /// u and P of `diag(u) P`, P the same for all samples: either may not be there.
+    fn scaling(&mut self, a: Id) -> Form<(Option<Id>, Option<Id>)> {
+        if !self.varies(a) {
+            return Ok((None, Some(a)));
+        }
+        let node = self.graph[a].clone();
+        match (&node.op, node.children.as_slice()) {
+            (Op::Diag, [u]) => Ok((Some(*u), None)),
+            (Op::Scale, [s, x]) => {
+                let (Some(u), p) = self.scaling(*x)? else {
+                    return Err(Stop::NoForm);
+                };
+                Ok((Some(self.node(Op::Scale, &[*s, u])?), p))
+            }
+            (Op::Multiply, [d, p]) if !self.varies(*p) => {
+                let (u, q) = self.scaling(*d)?;
+                let p = match q {
+                    Some(q) => self.node(Op::Multiply, &[q, *p])?,
+                    None => *p,
+                };
+                Ok((u, Some(p)))
+            }
+            _ => Err(Stop::NoForm),
+        }
+    }
+
+    /// The mean of J'HJ, J a diagonal matrix, constant, or a sum of such and of matrices of rank one.
     fn mean_of_congruence(&mut self, j: Id, h: Id) -> Form<Id> {
         if !self.varies(j) {
             let mean = self.mean(h)?;
@@ -233,6 +364,7 @@ impl Samples<'_> {
                 let whole = self.node(Op::Hadamard, &[h, outer])?;
                 self.mean(whole)
             }
+            (Op::Add, terms) => self.mean_of_squares(None, terms, h),
             // (A B)'H(A B) = B'(A'HA)B
             (Op::Multiply, [a, b]) => {
                 let inner = self.node(Op::Congruence, &[*a, h])?;

@@ -3,7 +3,7 @@
 
 use nalgebra::DMatrix;
 
-use crate::expr::{Draw, Graph, Id, Name, ShapeError, Sizes, evaluate, random_environment};
+use crate::expr::{Draw, Graph, Id, Name, Op, ShapeError, Sizes, evaluate, random_environment};
 use crate::hbp::{Batched, Over, Terms, UnfoldError, batched, terms_of};
 use crate::network::RunError;
 use crate::network::compiled::OUTPUT;
@@ -50,7 +50,7 @@ pub(super) struct Form {
     pub(super) form: Batched,
 }
 
-/// Makes the forms of a module, of gradients alone or of all; where a result has none, its name is the answer.
+/// Makes the forms of a module, of gradients alone or of all; where a result has none, the answer is what it is, in words.
 pub(super) fn forms(
     module: &Sized,
     stage: &Stage,
@@ -76,7 +76,7 @@ pub(super) fn forms(
     let mut all = Vec::with_capacity(wanted.len());
     for (want, form) in wanted.into_iter().zip(found) {
         let Some(form) = form else {
-            return Ok(Err(want.name.clone()));
+            return Ok(Err(described(derived, &want.name)));
         };
         let name = want.name.clone();
         all.push(Form { name, form });
@@ -104,7 +104,7 @@ pub(super) fn forms(
         };
         let terms = terms_of(&mut forms.graph, want.id, &derived.varying, &forms.samples);
         let Some(terms) = terms.map_err(ill_shaped)? else {
-            return Ok(Err(format!("the root of `{}`", want.name)));
+            return Ok(Err("the root of the loss Hessian".into()));
         };
         forms.loss_root = Some(LossRoot {
             variable: variable.clone(),
@@ -113,6 +113,49 @@ pub(super) fn forms(
         });
     }
     Ok(Ok(forms))
+}
+
+/// A result in a user's words: what it is of which input or parameter.
+fn described(derived: &Derived, result: &str) -> String {
+    if result == OUTPUT {
+        return "the value".into();
+    }
+    let parts: Vec<&str> = result.split('|').collect();
+    match parts.as_slice() {
+        ["jac", v] => format!("the mean Jacobian with respect to `{v}`"),
+        ["resid", u, v] if u == v => format!("the second-order term of `{u}`"),
+        ["resid", u, v] => format!("the second-order term between `{u}` and `{v}`"),
+        [name] => match name.strip_prefix("grad.") {
+            Some(v) => format!("the gradient with respect to `{v}`"),
+            None => mean_in_words(derived, name),
+        },
+        _ => format!("`{result}`"),
+    }
+}
+
+/// A mean that blocks are made of, by the blocks that read it.
+fn mean_in_words(derived: &Derived, mean: &str) -> String {
+    let reads = |root: Id| {
+        let graph = &derived.graph;
+        let is_mean = |id: &Id| matches!(&graph[*id].op, Op::Variable(name) if &**name == mean);
+        graph.topological(&[root]).iter().any(is_mean)
+    };
+    let readers = derived.combine.iter().filter(|(_, root)| reads(*root));
+    let blocks: Vec<String> = readers
+        .map(|(name, _)| match name.split('|').collect::<Vec<_>>()[..] {
+            ["carried", u, v] if u == v => format!("of `{u}`"),
+            ["carried", u, v] => format!("between `{u}` and `{v}`"),
+            _ => format!("of `{}`", name.strip_prefix("hess.").unwrap_or(name)),
+        })
+        .collect();
+    match blocks.as_slice() {
+        [] => format!("`{mean}`"),
+        [block] => format!("the mean over samples for the block {block}"),
+        [blocks @ .., last] => {
+            let first = blocks.join(", ");
+            format!("the mean over samples for the blocks {first} and {last}")
+        }
+    }
 }
 
 fn ill_shaped(error: ShapeError) -> UnfoldError {

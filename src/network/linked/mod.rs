@@ -61,8 +61,9 @@ pub(super) fn link(
         match forms(&draft.modules[stage.pass], stage, options.is_some())? {
             Ok(forms) => known.insert(stage.pass, forms),
             Err(what) => {
-                let module = &stage.module;
-                let reason = format!("`{what}` of `{module}` has no form for all samples");
+                let (node, module) = (&stage.name, &stage.module);
+                let reason =
+                    format!("{what} in `{node}` (module `{module}`) has no form for all samples");
                 return Ok(Err(Unlinked(reason)));
             }
         };
