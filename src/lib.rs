@@ -23,6 +23,10 @@ pub mod data;
 
 pub mod network;
 
+pub mod optimizer;
+
+pub mod training;
+
 pub mod check;
 
 pub mod proof;

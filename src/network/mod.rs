@@ -61,7 +61,7 @@ pub(crate) use generic::generic;
 pub use grouping::Grouping;
 pub use modes::check_message;
 pub use modular::{ModularPass, ModularRun, Numbers};
-pub use module::{declared, run_module};
+pub use module::{Declared, declared, run_module};
 pub use options::{Blocks, Precision, RunOptions, Sampling, Vectorisation};
 pub(crate) use pairs::{Pair, pairs};
 pub use passes::{NetworkPass, Session};

@@ -174,15 +174,14 @@ fn wanted(module: &Module) -> Vec<Wanted> {
 }
 
 /// Rows and columns at concrete sizes.
+/// A network, and the names, rows and columns of its inputs, targets and parameters.
+pub type Declared = (Network, Vec<(Name, usize, usize)>);
+
 /// A network of a file with the names, rows and columns of its inputs, targets and parameters, at the sizes of `options`.
 ///
 /// # Errors
 /// When the network is not defined or a dimension has no size.
-pub fn declared(
-    file: &File,
-    name: &str,
-    options: &RunOptions,
-) -> Result<(Network, Vec<(Name, usize, usize)>), RunError> {
+pub fn declared(file: &File, name: &str, options: &RunOptions) -> Result<Declared, RunError> {
     let Definition {
         network,
         dimensions,

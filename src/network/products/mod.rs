@@ -274,8 +274,7 @@ impl ProductPass {
     pub fn at<T: Element>(&self, numbers: &Numbers<'_, T>) -> Result<ProductSession<T>, RunError> {
         let network = &self.definition.network;
         let data = gathered(network, &self.sizes, self.options.batch_size, numbers)?;
-        let prepared = Arc::clone(&self.prepared);
-        Session::new(prepared, &data, &self.options).map(ProductSession)
+        Session::new(&self.prepared, &data, &self.options).map(ProductSession)
     }
 }
 
@@ -311,7 +310,7 @@ fn session<T: Element>(
     options: &RunOptions,
 ) -> Result<Session<T>, RunError> {
     let prepared = Arc::new(prepared(network, &data.sizes, options)?);
-    Session::new(prepared, data, options)
+    Session::new(&prepared, data, options)
 }
 
 /// Matrices as arrays of the parameters' shapes, in the network's order.

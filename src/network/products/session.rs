@@ -47,7 +47,7 @@ fn turning(moving: &Moving, is_loss: bool, curvature: Curvature) -> Result<&Prog
 impl<T: Element> Session<T> {
     /// Runs all samples forward, and their gradients back.
     pub(super) fn new(
-        prepared: Arc<Prepared>,
+        prepared: &Arc<Prepared>,
         data: &Data<T>,
         options: &RunOptions,
     ) -> Result<Self, RunError> {
@@ -60,7 +60,7 @@ impl<T: Element> Session<T> {
         };
         let mut session = Self {
             fixed: prepared.nodes.iter().map(of_node).collect(),
-            prepared: Arc::clone(&prepared),
+            prepared: Arc::clone(prepared),
             sizes: data.sizes.clone(),
             samples: Vec::with_capacity(data.samples),
             loss: 0.0,
