@@ -10,6 +10,8 @@ mod bench;
 mod blocks;
 #[path = "cli/compose.rs"]
 mod compose;
+#[path = "cli/experiment.rs"]
+mod experiment;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/options.rs"]
@@ -22,6 +24,8 @@ mod prove;
 mod rules;
 #[path = "cli/streams.rs"]
 mod streams;
+#[path = "cli/train.rs"]
+mod train;
 
 const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
 
@@ -87,6 +91,10 @@ fn every_help_is_on_stdout_and_has_examples() {
         "run",
         "plan",
         "bench",
+        "train",
+        "experiment",
+        "export",
+        "report",
         "groupings",
         "show",
         "rules",
@@ -177,16 +185,6 @@ fn bad_input_is_explained_on_stderr() {
             &["emit", "f.hbp", "--target", "rust"],
             b"",
             &["`hbp emit` is not available in this version"],
-        ),
-        (
-            &["train", "--out", "x"],
-            b"",
-            &["`hbp train` is not available in this version"],
-        ),
-        (
-            &["experiment", "figure5"],
-            b"",
-            &["`hbp experiment` is not available"],
         ),
     ];
     for (arguments, input, parts) in cases {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors from the ground up; `src/ARCHITECTURE.md` says what each is for. A floor imports only from those before it.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 17] = [
     "diagnostic",
     "expr",
     "language",
@@ -17,6 +17,8 @@ const FLOORS: [&str; 15] = [
     "curvature",
     "data",
     "network",
+    "optimizer",
+    "training",
     "check",
     "proof",
     "report",

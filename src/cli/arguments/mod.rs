@@ -2,7 +2,10 @@
 //! refused before anything runs.
 
 mod bench;
+mod experiment;
+mod report;
 mod shared;
+mod train;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,8 +15,11 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::choices::{Blocks, Curvature, Drawing, Dtype, Form, Format, Vectorisation};
 pub(super) use bench::Bench;
+pub(super) use experiment::{Experiment, Export};
+pub(super) use report::{Report, ReportFormat};
 pub(super) use shared::{Approximation, Book, Chance, Composition, Later, NetworkChoice, Source};
 use shared::{memory, size};
+pub(super) use train::{OptimizerChoice, Steps, Train};
 
 const TOUR: &str = "\
 Examples:
@@ -130,12 +136,18 @@ Examples:
     /// Reserved: self-contained source code.
     #[command(hide = true)]
     Emit(Reserved),
-    /// Reserved: optimisers on real data.
-    #[command(hide = true)]
-    Train(Reserved),
-    /// Reserved: the protocol of the paper's experiments.
-    #[command(hide = true)]
-    Experiment(Reserved),
+    /// Train a network with curvature on real data.
+    #[command(after_help = train::HELP)]
+    Train(Box<Train>),
+    /// The protocol of the paper's experiments: several optimisers, several seeds, one figure.
+    #[command(after_help = experiment::HELP)]
+    Experiment(Experiment),
+    /// Compare runs: what differs, how each went, averages over seeds, figures.
+    #[command(after_help = report::HELP)]
+    Report(Report),
+    /// Write the parameters of a run to a file that PyTorch loads.
+    #[command(after_help = experiment::EXPORT)]
+    Export(Export),
 }
 
 #[derive(Args, Debug)]
@@ -228,6 +240,9 @@ pub(super) struct Run {
     /// Where the arrays that come out are written, a .npz file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
+    /// The network's parameters from a .safetensors or .npz file instead, under PyTorch's names (h1.weight, h1.bias) or their own.
+    #[arg(long, value_name = "FILE")]
+    pub(super) parameters: Option<PathBuf>,
     /// Vectors by parameter, a .npz file: adds `product.<param>`, the mean over the batch of the curvature matrix of the
     /// whole loss (hessian, ggn or fisher, exact) times all vectors jointly. A parameter without a vector counts as zero.
     #[arg(long, value_name = "FILE")]

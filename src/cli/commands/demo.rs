@@ -16,6 +16,7 @@ use crate::network::{DIGITS, RunOptions, plan_file, run_digits};
 use crate::proof::{Claim, Verdict, prove};
 use crate::report::{self, Setting};
 use crate::rewrite::Rewriter;
+use crate::training::{Metrics, Progress, RunDirectory, Settings, Stop, train};
 
 const COMPOSITE: &str = include_str!("../../../examples/composite.hbp");
 
@@ -36,6 +37,7 @@ const S12: [(&str, &str, &str); 4] = [
 ];
 
 const SAMPLES: usize = 100;
+const EPOCHS: u64 = 5;
 
 /// The tour.
 pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
@@ -131,11 +133,64 @@ pub(super) fn run(_: &Demo, output: &mut Output) -> Result<Exit, Failure> {
         run.run.preparation.derive, run.run.preparation.compile, run.run.execute
     ));
     cost(output, start)?;
+
+    title(
+        output,
+        "6. Train: Newton with positive curvature (Eq. 7 and 8) on all digits",
+    )?;
+    let start = Instant::now();
+    trained(output)?;
+    cost(output, start)?;
     Ok(if checked.outcome() == Outcome::Agree {
         Exit::Done
     } else {
         Exit::No
     })
+}
+
+/// A few epochs in a directory that is gone afterwards.
+fn trained(output: &mut Output) -> Result<(), Failure> {
+    let folder = tempfile::tempdir().map_err(|error| {
+        Failure::bad_input(format!("no temporary directory: {error}"), "set TMPDIR")
+    })?;
+    let settings = Settings {
+        file: "digits.hbp".to_owned(),
+        text: DIGITS.to_owned(),
+        network: "digits".to_owned(),
+        epochs: EPOCHS,
+        ..Settings::defaults()
+    };
+    let path = folder.path().join("run");
+    let run = RunDirectory::create(&path, &settings, false);
+    let run = run.map_err(|error| super::train::failed(&error))?;
+    let mut rows = Rows::default();
+    train(
+        &run,
+        &settings,
+        &RunOptions::default(),
+        &mut rows,
+        &Stop::default(),
+    )
+    .map_err(|error| super::train::failed(&error))?;
+    for row in rows.0 {
+        output.line(&format!(
+            "epoch {}: training loss {:.4}, test accuracy {:.1} %",
+            row.epoch,
+            row.train_loss,
+            row.test_accuracy.unwrap_or_default() * 100.0
+        ))?;
+    }
+    output.line("`hbp train --out RUN` begins a run of your own")
+}
+
+/// The rows of a run.
+#[derive(Default)]
+struct Rows(Vec<Metrics>);
+
+impl Progress for Rows {
+    fn epoch(&mut self, _: u64, row: &Metrics) {
+        self.0.push(*row);
+    }
 }
 
 fn title(output: &mut Output, text: &str) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ mod check;
 mod coverage;
 mod demo;
 mod derive;
+mod experiment;
 mod groupings;
 mod legibility;
 mod options;
@@ -13,9 +14,11 @@ mod peers;
 mod plan;
 mod possible;
 mod prove;
+mod report;
 mod rules;
 mod run;
 mod show;
+mod train;
 mod verdict;
 
 use super::Exit;
@@ -45,8 +48,10 @@ pub(super) fn run(
         Command::Demo(arguments) => demo::run(arguments, output),
         Command::Legibility(arguments) => legibility::run(arguments, output),
         Command::Emit(_) => Err(Failure::unavailable("`hbp emit`")),
-        Command::Train(_) => Err(Failure::unavailable("`hbp train`")),
-        Command::Experiment(_) => Err(Failure::unavailable("`hbp experiment`")),
+        Command::Train(arguments) => train::run(arguments, output),
+        Command::Experiment(arguments) => experiment::run(arguments, output),
+        Command::Report(arguments) => report::run(arguments, output),
+        Command::Export(arguments) => experiment::run_export(arguments, output),
     }
 }
 

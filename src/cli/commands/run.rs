@@ -11,11 +11,13 @@ use crate::cli::failure::Failure;
 use crate::cli::input::{self, is_stream};
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::data::{Archive, DataError, npz_bytes, read_npz, read_npz_from, write_npz};
+use crate::data::{
+    Archive, DataError, import_parameters, npz_bytes, read_npz, read_npz_from, write_npz,
+};
 use crate::language::File;
 use crate::network::{
-    Estimate, Items, RunOptions, check_arrays, check_product_modes, not_finite, product_file,
-    run_file_telling,
+    Estimate, Items, RunOptions, Target, check_arrays, check_product_modes, declared, not_finite,
+    product_file, run_file_telling, target,
 };
 
 /// So much of standard input is read: the entries an archive may hold, and room for their headers.
@@ -45,7 +47,14 @@ pub(super) fn run(arguments: &Run, output: &mut Output) -> Result<Exit, Failure>
     if arguments.vector.is_some() {
         check_product_modes(options.curvature, options.batch).map_err(|e| failed(&e, output))?;
     }
-    let items = arrays(&file, &arguments.data, &options, output)?;
+    let items = match &arguments.parameters {
+        None => arrays(&file, &arguments.data, &options, output)?,
+        Some(path) => {
+            let mut items = vectors(&arguments.data)?;
+            items.extend(parameters(&file, path, &options, output)?);
+            items
+        }
+    };
     let vectors = arguments.vector.as_deref().map(vectors).transpose()?;
     // Products first: a wrong vector is refused before any block is computed.
     let products = vectors.map(|vectors| product_file(&file, &items, &vectors, &options));
@@ -106,6 +115,41 @@ fn arrays(
     }
     let archive = Archive::open(path).map_err(|e| data(&e))?;
     checked(archive, file, options, output)
+}
+
+/// The parameters of a network from a file of another program.
+fn parameters(
+    file: &File,
+    path: &Path,
+    options: &RunOptions,
+    output: &Output,
+) -> Result<Items, Failure> {
+    let name = match target(file, options).map_err(|e| failed(&e, output))? {
+        Target::Network(name) => name,
+        Target::Module(name) => {
+            return Err(Failure::bad_input(
+                format!("`{name}` is a module: --parameters are a network's"),
+                "give the arrays of a module with --data",
+            ));
+        }
+    };
+    let (network, shapes) = declared(file, &name, options).map_err(|e| failed(&e, output))?;
+    let own = network.parameters.iter().filter_map(|parameter| {
+        let (name, rows, cols) = shapes.iter().find(|(name, ..)| *name == parameter.name)?;
+        let shape = match (parameter.shape.is_scalar(), parameter.shape.is_column()) {
+            (true, _) => vec![],
+            (false, true) => vec![*rows],
+            (false, false) => vec![*rows, *cols],
+        };
+        Some((name.to_string(), shape))
+    });
+    let own: Vec<(String, Vec<usize>)> = own.collect();
+    let expected = own
+        .iter()
+        .map(|(name, shape)| (name.as_str(), shape.as_slice()));
+    let found = import_parameters(path, &expected.collect::<Vec<_>>()).map_err(|e| data(&e))?;
+    let items = found.into_iter();
+    Ok(items.map(|(name, array)| (name, array.into())).collect())
 }
 
 /// The vectors of a file or of standard input; they are checked where the parameters are known.

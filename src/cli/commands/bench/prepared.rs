@@ -29,7 +29,7 @@ pub(super) struct Ready {
 }
 
 enum Compiled {
-    Whole(NetworkPass),
+    Whole(Box<NetworkPass>),
     Modular(Box<ModularPass>),
 }
 
@@ -50,7 +50,7 @@ impl Subject<'_> {
                 // What stands against one program is what there is to say.
                 modular.map_err(|_| error)
             }
-            found => found.map(Compiled::Whole),
+            found => found.map(|pass| Compiled::Whole(Box::new(pass))),
         };
         found.map_err(|error| error.located(self.file))
     }
