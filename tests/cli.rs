@@ -20,6 +20,8 @@ mod options;
 mod products;
 #[path = "cli/prove.rs"]
 mod prove;
+#[path = "cli/report_runs.rs"]
+mod report_runs;
 #[path = "cli/rules.rs"]
 mod rules;
 #[path = "cli/streams.rs"]

@@ -2,6 +2,7 @@
 //! two settings is one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
@@ -74,6 +75,14 @@ pub fn read_run(path: &Path) -> Result<RecordedRun, TrainingError> {
             "it is cut off, or not of `hbp train`: `hbp train --resume` puts a cut-off one right",
         )
     })?;
+    // A row that is cut off may still be one, of fewer digits.
+    let is_whole = fs::read(&metrics).is_ok_and(|bytes| bytes.ends_with(b"\n"));
+    if !is_whole && !rows.is_empty() {
+        return Err(TrainingError::setting(
+            format!("`{shown}` ends within a row"),
+            "it is being written, or cut off: ask again, or `hbp train --resume` puts it right",
+        ));
+    }
     if rows.is_empty() {
         return Err(TrainingError::setting(
             format!("`{shown}` has no row yet"),

@@ -42,6 +42,8 @@ impl RunDirectory {
                 run.metrics(),
                 run.checkpoint(),
                 run.diagnostics(),
+                run.path.join("curves.svg"),
+                run.path.join("curves.png"),
             ] {
                 match fs::remove_file(&file) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -7,7 +7,7 @@ use super::Metrics;
 /// The mean of some numbers, and how they scatter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
-    /// The mean; not finite where one of the numbers is not.
+    /// The mean; not finite where one of the numbers or their sum is not.
     pub mean: f64,
     /// The standard deviation, with n − 1; nothing for one number.
     pub deviation: Option<f64>,
@@ -20,8 +20,7 @@ impl Moments {
             return None;
         }
         let count = values.len() as f64;
-        // Divided before they are added: the sum may overflow where the mean does not.
-        let mean = values.iter().map(|value| value / count).sum::<f64>();
+        let mean = values.iter().sum::<f64>() / count;
         let deviation = (values.len() > 1).then(|| {
             // sd² = Σ (vᵢ − mean)² / (n − 1)
             let squares = values.iter().map(|value| (value - mean).powi(2));

@@ -12,10 +12,12 @@ use crate::cli::arguments::Train;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
-use crate::data::{DataSource, Dataset, Targets, load_dataset};
+use crate::data::{DataSource, Dataset, Targets, load_dataset, write_whole};
 use crate::network::RunOptions;
+use crate::report::{curves, figure};
 use crate::training::{
-    Ending, Metrics, RunDirectory, Settings, Stop, TrainingError, resume, train,
+    Ending, Metrics, RunDirectory, Settings, Stop, TrainingError, read_metrics, resume, summarise,
+    train,
 };
 use settings::settings;
 pub(super) use shown::Shown;
@@ -62,10 +64,11 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
     } else {
         output.line(&format!("all {} epochs are done already", settings.epochs))?;
     }
+    drawn(&directory, &settings)?;
     match ending {
         Ending::Done => {
             output.line(&format!(
-                "{path}: config.json, metrics.csv, checkpoint.safetensors"
+                "{path}: config.json, metrics.csv, checkpoint.safetensors, curves.svg, curves.png"
             ))?;
             Ok(Exit::Done)
         }
@@ -86,6 +89,22 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
             Ok(Exit::No)
         }
     }
+}
+
+/// Draws the curves of a run into its directory.
+fn drawn(run: &RunDirectory, settings: &Settings) -> Result<(), Failure> {
+    let rows = read_metrics(&run.metrics()).map_err(|error| failed(&error))?;
+    let summary = summarise(&settings.optimizer, &[("run", &rows)], settings.epochs);
+    let figure = figure(&curves(&[&summary]));
+    let png = figure.png();
+    let png = png.map_err(|error| Failure::limit(error, "`hbp report` draws SVG files"))?;
+    for (path, bytes) in [
+        (run.path().join("curves.svg"), figure.svg().into_bytes()),
+        (run.path().join("curves.png"), png),
+    ] {
+        write_whole(&path, &bytes).map_err(|error| failed(&error.into()))?;
+    }
+    Ok(())
 }
 
 /// Ctrl-C and SIGTERM ask the run to end; asked again, the process ends at once.
