@@ -223,6 +223,13 @@ impl<T: Element> Loop<'_, '_, T> {
                 self.train.pick(places, &mut self.batch);
                 let loss = self.step(epoch, (step, count), progress)?;
                 if !loss.is_finite() {
+                    // The row tells of it, to whoever reads the run later; the checkpoint stays that of before.
+                    let row = Metrics {
+                        train_loss: loss,
+                        ..self.evaluated(epoch, position.steps + 1)?
+                    };
+                    self.metrics.append(&row)?;
+                    progress.epoch(self.settings.epochs, &row);
                     return Ok(Ending::Diverged {
                         epoch,
                         step: Some(step),

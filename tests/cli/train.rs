@@ -313,7 +313,13 @@ fn a_run_that_diverges_says_where_and_keeps_what_was_before() {
         answer.err
     );
     assert!(answer.err.contains("--lr"), "{}", answer.err);
-    assert_eq!(metrics(&run).len(), 2);
+    // The last row tells of it, and so does a comparison.
+    let rows = metrics(&run);
+    assert_eq!(rows.len(), 3);
+    let loss: f64 = rows[2].split(',').nth(2).unwrap().parse().unwrap();
+    assert!(!loss.is_finite(), "{}", rows[2]);
+    let answer = hbp(&["report", &run], b"");
+    assert!(answer.out.contains("diverged"), "{}", answer.out);
     assert_eq!(
         hbp(&["export", &run, "--out", &path(&folder, "m.npz")], b"").code,
         0
