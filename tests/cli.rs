@@ -28,6 +28,10 @@ mod rules;
 mod streams;
 #[path = "cli/train.rs"]
 mod train;
+#[path = "cli/train_data.rs"]
+mod train_data;
+#[path = "cli/train_faults.rs"]
+mod train_faults;
 
 const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
 

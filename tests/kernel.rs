@@ -8,6 +8,8 @@ mod universe;
 #[path = "kernel/refusing.rs"]
 mod refusing;
 
+#[path = "kernel/sooner.rs"]
+mod sooner;
 #[path = "kernel/stages.rs"]
 mod stages;
 

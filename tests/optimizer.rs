@@ -1,6 +1,8 @@
 //! Steps of every method, against what they are defined as: dense systems solved, formulas written out.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "optimizer/accuracy.rs"]
+mod accuracy;
 #[path = "optimizer/first_order.rs"]
 mod first_order;
 #[path = "optimizer/newton.rs"]

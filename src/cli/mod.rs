@@ -8,6 +8,7 @@ mod failure;
 mod input;
 mod output;
 mod source;
+mod threads;
 
 use std::process::ExitCode;
 

@@ -73,6 +73,42 @@ impl<T: Element> Operator<'_, T> {
         self.size()?;
         Ok(Spectrum::of(self.block, self.limit)?.range())
     }
+
+    /// The eigenvalues below which these shares of all of them lie: 0 gives the smallest, 1/2 the median, 1 the largest. In double precision
+    /// whatever the block's.
+    ///
+    /// ```
+    /// use hbp::{backend::OutputBlock::Root, curvature::Operator};
+    /// // S S' with S = (3, 0, 4)': the eigenvalues are 0, 0 and 25.
+    /// let block = Root(nalgebra::dmatrix![3.0; 0.0; 4.0]);
+    /// let found = Operator::new(&block).expect("well formed").quantiles(&[0.0, 0.5, 1.0]).expect("symmetric");
+    /// assert_eq!(&found[..2], [0.0, 0.0]);
+    /// assert!((found[2] - 25.0_f64).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Operator::range`].
+    pub fn quantiles(&self, shares: &[f64]) -> Result<Vec<f64>, CurvatureError> {
+        let size = self.size()?;
+        let values = Spectrum::of(self.block, self.limit)?.values();
+        let mut values: Vec<f64> = values.iter().map(|known| known.value).collect();
+        values.sort_by(f64::total_cmp);
+        // All that has no eigenvector is zero.
+        let zeros = size - values.len();
+        let negative = values.partition_point(|value| *value < 0.0);
+        values.splice(negative..negative, std::iter::repeat_n(0.0, zeros));
+        let at = |share: &f64| {
+            let place = share.clamp(0.0, 1.0) * (size - 1) as f64;
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "between 0 and the number of eigenvalues"
+            )]
+            let place = place.round() as usize;
+            values[place]
+        };
+        Ok(shares.iter().map(at).collect())
+    }
 }
 
 impl<T: Element> Spectrum<T> {

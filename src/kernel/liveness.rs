@@ -27,7 +27,7 @@ pub(crate) struct Lives<'a> {
 
 impl Lives<'_> {
     /// Assigns buffers. A value's buffer is free again after the stage of its last reader; outputs keep theirs. A loop, which is a stage by itself, writes over what it is
-    /// the last to read. Otherwise the smallest free buffer that is large enough is taken, or the largest one grown, or a new one made.
+    /// the last to read. Otherwise the smallest free buffer that is large enough and not far too large is taken, or the largest smaller one grown, or a new one made.
     pub(crate) fn assign(&self) -> Buffers {
         let last_use = self.last_use();
         let mut buffers = Buffers {
@@ -113,11 +113,17 @@ impl Lives<'_> {
     }
 }
 
+/// A free buffer of more than so many times the entries stays free for what needs it.
+const ROOMY: usize = 64;
+/// Up to so many entries a buffer is never too large.
+const LITTLE: usize = 1024;
+
 fn take(free: &mut Vec<usize>, sizes: &mut Vec<usize>, size: usize) -> usize {
-    let fitting = (0..free.len())
-        .filter(|k| sizes[free[*k]] >= size)
-        .min_by_key(|k| sizes[free[*k]]);
-    let place = fitting.or_else(|| (0..free.len()).max_by_key(|k| sizes[free[*k]]));
+    let room = |k: usize| sizes[free[k]];
+    let fits = |k: &usize| (size..=(ROOMY * size).max(LITTLE)).contains(&room(*k));
+    let fitting = (0..free.len()).filter(fits).min_by_key(|k| room(*k));
+    let smaller = (0..free.len()).filter(|k| room(*k) < size);
+    let place = fitting.or_else(|| smaller.max_by_key(|k| room(*k)));
     let buffer = if let Some(place) = place {
         free.remove(place)
     } else {

@@ -3,8 +3,8 @@
 //! before any number is seen, and can be printed, counted and tested.
 //!
 //! The pipeline, each stage in its file: [`lower`](self) walks the expression and picks forms and orders
-//! (`lower/`, `matrix`, `builder`), `fuse` joins elementwise work into loops and drops what is unused, `liveness`
-//! assigns buffers, `plan` holds and prints the result. This floor knows no linear-algebra library.
+//! (`lower/`, `matrix`, `builder`), `fuse` joins elementwise work into loops and drops what is unused, `sooner` and `stages` order the
+//! steps, `liveness` assigns buffers, `plan` holds and prints the result. This floor knows no linear-algebra library.
 
 mod absorb;
 mod builder;
@@ -21,6 +21,7 @@ mod plan;
 mod reduction;
 mod renumber;
 mod scalar;
+mod sooner;
 mod stages;
 mod stein;
 
@@ -209,7 +210,8 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
             Some((*block.values().first()?, input.value))
         })
         .collect();
-    let stages::Stages { steps, stages } = stages::gather(fused.steps);
+    let steps = sooner::sooner(&fused.values, fused.steps);
+    let stages::Stages { steps, stages } = stages::gather(steps);
     let buffers = liveness::Lives {
         values: &fused.values,
         steps: &steps,

@@ -242,6 +242,23 @@ pub(crate) fn symmetric(name: &str, matrix: &Matrix<f64>) -> Result<(), RunError
     ))
 }
 
+/// Checks the declared facts of a value, whose entries stand column by column; `place` is what messages call it.
+///
+/// # Errors
+/// When one does not hold.
+pub fn check_facts(
+    place: &str,
+    facts: Facts,
+    (rows, cols): (usize, usize),
+    entries: &[f64],
+) -> Result<(), RunError> {
+    if facts == Facts::default() {
+        return Ok(());
+    }
+    let matrix = Matrix::from_fn(rows, cols, |i, j| entries[j * rows + i]);
+    self::facts(place, facts, &matrix)
+}
+
 fn facts(place: &str, facts: Facts, matrix: &Matrix<f64>) -> Result<(), RunError> {
     let top = largest(matrix);
     let refuse = |fact: &str, how: String| {

@@ -4,8 +4,7 @@
 use std::fmt;
 
 use super::ledger::estimated;
-use super::module::named_sizes;
-use super::prepare::{Definition, define, prepare};
+use super::prepare::{Definition, prepare, sized};
 use super::{Batch, Blocks, Message, RunError, RunOptions};
 use crate::expr::Name;
 use crate::language::File;
@@ -163,13 +162,7 @@ fn readable(bytes: u64) -> String {
 /// assert!(found.total() < 1 << 20);
 /// ```
 pub fn estimate(file: &File, name: &str, options: &RunOptions) -> Result<Estimate, RunError> {
-    let Definition {
-        network,
-        dimensions,
-    } = define(file, name, options)?;
-    let mut options = options.clone();
-    options.sizes.retain(|name, _| dimensions.contains(name));
-    let sizes = named_sizes(&dimensions, &options.sizes)?;
+    let (Definition { network, .. }, sizes, options) = sized(file, name, options)?;
     super::modes::check_modes(&network, &options)?;
     let samples = options.batch_size;
     let prepared = prepare(&network, &sizes, samples, &options)?;

@@ -25,6 +25,7 @@ mod generic;
 mod graph;
 mod grouping;
 mod ledger;
+mod likelihood;
 mod linked;
 mod loss;
 mod machine;
@@ -47,7 +48,7 @@ mod seeded;
 mod task;
 
 pub use crate::hbp::{Batch, Curvature, Message, Solver};
-pub use arrays::Items;
+pub use arrays::{Items, check_facts};
 pub use cache::DerivationCache;
 pub use compiled::Preparation;
 pub use compose::{compose, node_modules};
@@ -59,6 +60,7 @@ pub use factors::read_block;
 pub use file::{Target, check_arrays, not_finite, plan_file, run_file, run_file_telling, target};
 pub(crate) use generic::generic;
 pub use grouping::Grouping;
+pub use likelihood::Likelihood;
 pub use modes::check_message;
 pub use modular::{ModularPass, ModularRun, Numbers};
 pub use module::{Declared, declared, run_module};
@@ -67,7 +69,7 @@ pub(crate) use pairs::{Pair, pairs};
 pub use passes::{NetworkPass, Session};
 pub use plan::{plan_module, plan_network, plan_pass};
 pub use products::{
-    Extent, ProductPass, ProductSession, Products, check_product_modes, product_file,
+    Extent, Prediction, ProductPass, ProductSession, Products, check_product_modes, product_file,
 };
 pub use run::{NetworkRun, run_network, run_network_telling};
 pub use seeded::{SeededArrays, seeded_arrays};

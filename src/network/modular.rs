@@ -8,8 +8,8 @@ use nalgebra::DMatrix;
 use super::average::Mean;
 use super::batch::Data;
 use super::machine::Machine;
-use super::module::{concrete_shape, named_sizes};
-use super::prepare::{Definition, Prepared, define, prepare};
+use super::module::concrete_shape;
+use super::prepare::{Definition, Prepared, prepare, sized};
 use super::{Batch, Message, RunError, RunOptions, Sampling};
 use crate::backend::{Element, OutputBlock};
 use crate::expr::{Name, Sizes};
@@ -44,11 +44,7 @@ impl ModularPass {
     /// # Errors
     /// As [`run_network`](super::run_network), but for its arrays.
     pub fn compile(file: &File, name: &str, options: &RunOptions) -> Result<Self, RunError> {
-        let definition = define(file, name, options)?;
-        let mut options = options.clone();
-        let dimensions = &definition.dimensions;
-        options.sizes.retain(|name, _| dimensions.contains(name));
-        let sizes = named_sizes(dimensions, &options.sizes)?;
+        let (definition, sizes, options) = sized(file, name, options)?;
         super::modes::check_modes(&definition.network, &options)?;
         let samples = options.batch_size;
         let prepared = prepare(&definition.network, &sizes, samples, &options)?;

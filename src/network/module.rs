@@ -9,7 +9,7 @@ use super::binding::Binding;
 use super::blocks::{from_row_major, value_array, write_block};
 use super::error::Faults;
 use super::pass::{self, Derived, Mode, Upstream, concrete, derived};
-use super::prepare::{Definition, define};
+use super::prepare::{Definition, sized};
 use super::{Precision, RunError, RunOptions, Vectorisation};
 use crate::backend::{Element, Inputs, OutputBlock, execute};
 use crate::data::Outlines;
@@ -173,7 +173,6 @@ fn wanted(module: &Module) -> Vec<Wanted> {
     wanted
 }
 
-/// Rows and columns at concrete sizes.
 /// A network, and the names, rows and columns of its inputs, targets and parameters.
 pub type Declared = (Network, Vec<(Name, usize, usize)>);
 
@@ -182,13 +181,8 @@ pub type Declared = (Network, Vec<(Name, usize, usize)>);
 /// # Errors
 /// When the network is not defined or a dimension has no size.
 pub fn declared(file: &File, name: &str, options: &RunOptions) -> Result<Declared, RunError> {
-    let Definition {
-        network,
-        dimensions,
-    } = define(file, name, options).map_err(|error| error.located(file))?;
-    let mut given = options.sizes.clone();
-    given.retain(|name, _| dimensions.contains(name));
-    let sizes = named_sizes(&dimensions, &given)?;
+    let sized = sized(file, name, options).map_err(|error| error.located(file));
+    let (Definition { network, .. }, sizes, _) = sized?;
     let data = network.inputs.iter().chain(&network.targets);
     let all = data.chain(&network.parameters).map(|value| {
         let (rows, cols) = concrete_shape(&value.shape, &sizes)?;
@@ -198,6 +192,7 @@ pub fn declared(file: &File, name: &str, options: &RunOptions) -> Result<Declare
     Ok((network, all))
 }
 
+/// Rows and columns at concrete sizes.
 pub(crate) fn concrete_shape(shape: &Shape, sizes: &Sizes) -> Result<(usize, usize), RunError> {
     shape.evaluate(sizes).ok_or_else(|| {
         RunError::limit(

@@ -8,8 +8,7 @@ use super::batch::{Data, read};
 use super::compiled::Preparation;
 use super::draft::draft;
 use super::linked::{Unlinked, link};
-use super::module::named_sizes;
-use super::prepare::{Definition, define};
+use super::prepare::{Definition, sized};
 use super::task::{DAMPING, RATE, mask};
 use super::{RunError, RunOptions, Task};
 use crate::backend::{Element, Executor, OutputBlock};
@@ -78,11 +77,8 @@ impl NetworkPass {
         task: &Task,
         options: &RunOptions,
     ) -> Result<Self, RunError> {
-        let definition = define(file, name, options)?;
-        let (network, dimensions) = (&definition.network, &definition.dimensions);
-        let mut options = options.clone();
-        options.sizes.retain(|name, _| dimensions.contains(name));
-        let sizes = named_sizes(dimensions, &options.sizes)?;
+        let (definition, sizes, options) = sized(file, name, options)?;
+        let network = &definition.network;
         super::modes::check_modes(network, &options)?;
         let samples = options.batch_size;
         let draft = draft(network, &sizes, &options)?;
@@ -297,17 +293,14 @@ impl<'p, T: Element> Session<'p, T> {
         found.map_or(f64::NAN, Element::double)
     }
 
-    /// What the loss was made of besides targets, sample by sample, where that is one value and the pass predicts.
-    pub fn prediction(&self) -> Option<&[T]> {
-        let mut found = self.program.outputs.iter();
-        let mut found = found
-            .by_ref()
-            .filter(|(name, _)| name.starts_with("predicted."));
-        let (name, _) = found.next()?;
-        if found.next().is_some() {
-            return None;
-        }
-        self.array(name)
+    /// What the loss was made of besides targets, by the names of the loss and sample by sample, where the pass predicts.
+    pub fn predictions(&self) -> Vec<(&str, &[T])> {
+        let outputs = self.program.outputs.iter();
+        let found = outputs.filter_map(|(name, _)| {
+            let own = name.strip_prefix("predicted.")?;
+            Some((own, self.array(name)?))
+        });
+        found.collect()
     }
 
     /// What a stored value of the program holds: its entries, if nothing has been written over them since.

@@ -8,7 +8,7 @@ use super::compiled::Pass;
 use super::ledger::estimated;
 use super::module::{named_sizes, program};
 use super::pass::Upstream;
-use super::prepare::{Definition, Prepared, define, prepare};
+use super::prepare::{Definition, Prepared, prepare, sized};
 use super::programs::Programs;
 use super::{Message, NetworkPass, RunError, RunOptions, Target, Task, target};
 use crate::expr::{Module, Sizes};
@@ -35,13 +35,7 @@ pub fn plan_module(module: &Module, options: &RunOptions) -> Result<String, RunE
 /// # Errors
 /// As [`plan_module`], and when the network is not defined.
 pub fn plan_network(file: &File, name: &str, options: &RunOptions) -> Result<String, RunError> {
-    let Definition {
-        network,
-        dimensions,
-    } = define(file, name, options)?;
-    let mut options = options.clone();
-    options.sizes.retain(|name, _| dimensions.contains(name));
-    let sizes = named_sizes(&dimensions, &options.sizes)?;
+    let (Definition { network, .. }, sizes, options) = sized(file, name, options)?;
     super::modes::check_modes(&network, &options)?;
     let samples = options.batch_size;
     let prepared = prepare(&network, &sizes, samples, &options)?;

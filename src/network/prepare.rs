@@ -8,6 +8,7 @@ use super::compiled::{Pass, Preparation, compiled};
 use super::compose::compose;
 use super::draft::{Stage, draft};
 use super::graph::nodes;
+use super::module::named_sizes;
 use super::pass::concrete;
 use super::programs::Bounds;
 use super::{RunError, RunOptions};
@@ -38,6 +39,20 @@ pub(crate) fn define(
         network,
         dimensions,
     })
+}
+
+/// A network with the sizes of all its dimensions, and the options without sizes that it does not read.
+pub(crate) fn sized(
+    file: &File,
+    name: &str,
+    options: &RunOptions,
+) -> Result<(Definition, Sizes, RunOptions), RunError> {
+    let definition = define(file, name, options)?;
+    let mut options = options.clone();
+    let dimensions = &definition.dimensions;
+    options.sizes.retain(|name, _| dimensions.contains(name));
+    let sizes = named_sizes(dimensions, &options.sizes)?;
+    Ok((definition, sizes, options))
 }
 
 fn dimensions(network: &Network) -> BTreeSet<Name> {

@@ -7,8 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Poisson, StandardNormal};
 
-use super::module::{concrete_shape, named_sizes};
-use super::prepare::{Definition, define};
+use super::module::concrete_shape;
+use super::prepare::{Definition, sized};
 use super::{RunError, RunOptions, Session};
 use crate::backend::Element;
 use crate::expr::{Distribution, Facts, Name};
@@ -70,13 +70,8 @@ pub fn seeded_arrays(
     options: &RunOptions,
     seed: u64,
 ) -> Result<SeededArrays, RunError> {
-    let Definition {
-        network,
-        dimensions,
-    } = define(file, name, options).map_err(|error| error.located(file))?;
-    let mut given = options.sizes.clone();
-    given.retain(|name, _| dimensions.contains(name));
-    let sizes = named_sizes(&dimensions, &given)?;
+    let sized = sized(file, name, options).map_err(|error| error.located(file));
+    let (Definition { network, .. }, sizes, _) = sized?;
     let samples = options.batch_size;
     let inputs = network.inputs.iter().map(|value| (value, Kind::Input));
     let targets = network.targets.iter().map(|value| {

@@ -28,7 +28,9 @@ pub enum Task {
     Gradient,
     /// Those, and the blocks in the curvature and batch mode of the options.
     Curvature,
-    /// The mean loss, and new parameters.
+    /// The mean loss, and new parameters by gradient descent, θ − γδ.
+    Descend(Coefficient),
+    /// The mean loss, and new parameters by Eq. 8.
     Update(Step),
 }
 
@@ -110,6 +112,7 @@ impl Linked {
                 .map(|(name, id)| (format!("{prefix}.{name}"), id))
                 .collect()
         };
+        let mut moves: Vec<(&Name, Id, &Coefficient)> = Vec::new();
         match task {
             Task::Forward => {}
             Task::Predict => {
@@ -121,8 +124,17 @@ impl Linked {
                 outputs.extend(named("grad", &self.gradients));
                 outputs.extend(named("hess", &self.blocks));
             }
+            Task::Descend(rate) => {
+                for name in &names {
+                    let Some(gradient) = self.gradients.get(name) else {
+                        continue;
+                    };
+                    let downhill = self.negated(*gradient);
+                    let downhill = downhill.map_err(|e| refused(&e.into()))?;
+                    moves.push((name, downhill, rate));
+                }
+            }
             Task::Update(step) => {
-                let mut measures = Vec::new();
                 for name in &names {
                     let Some(id) = self
                         .step(name, step, rewriter)
@@ -130,17 +142,27 @@ impl Linked {
                     else {
                         continue;
                     };
-                    let output = format!("new.{name}");
-                    updates.push((output.clone(), name.clone()));
-                    let moved = self.moved(name, id, &step.rate);
-                    outputs.push((output, moved.map_err(|e| refused(&e.into()))?));
-                    measures.push((self.gradients[name], id));
-                }
-                if step.is_measured {
-                    let measured = self.measured(&measures);
-                    outputs.extend(measured.map_err(|e| refused(&e.into()))?);
+                    moves.push((name, id, &step.rate));
                 }
             }
+        }
+        for (name, step, rate) in &moves {
+            let moved = self.moved(name, *step, rate);
+            outputs.push((
+                format!("new.{name}"),
+                moved.map_err(|e| refused(&e.into()))?,
+            ));
+            updates.push((format!("new.{name}"), (*name).clone()));
+        }
+        if let Task::Update(step) = task
+            && step.is_measured
+        {
+            let measures = moves.iter();
+            let measures: Vec<(Id, Id)> = measures
+                .map(|(name, step, _)| (self.gradients[*name], *step))
+                .collect();
+            let measured = self.measured(&measures);
+            outputs.extend(measured.map_err(|e| refused(&e.into()))?);
         }
         Ok((outputs, updates))
     }
@@ -180,6 +202,11 @@ impl Linked {
             rewriter,
         )?;
         Ok((forms.iter().min_by_key(|form| cost(form))).map(|form| form.step))
+    }
+
+    fn negated(&mut self, value: Id) -> Result<Id, ShapeError> {
+        let minus = self.graph.integer(-1);
+        self.graph.node(Op::Scale, &[minus, value])
     }
 
     /// θ + γΔ.

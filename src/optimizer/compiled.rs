@@ -62,7 +62,10 @@ impl Compiled {
         Ok(Self {
             pass,
             after,
-            names: (problem.input.0.to_string(), problem.target.0.to_string()),
+            names: (
+                problem.input.name.to_string(),
+                problem.target.name.to_string(),
+            ),
             samples,
         })
     }

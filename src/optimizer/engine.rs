@@ -28,6 +28,19 @@ pub struct StepReport {
     pub singular: Option<Name>,
 }
 
+impl StepReport {
+    /// Of a step downhill.
+    fn of(loss: f64, damping: Option<f64>) -> Self {
+        Self {
+            loss,
+            damping,
+            is_descent: true,
+            is_taken_back: false,
+            singular: None,
+        }
+    }
+}
+
 /// A method with its state: parameters, velocities or moments, damping.
 #[derive(Debug)]
 pub struct Optimizer<'p, T: Element> {
@@ -187,13 +200,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
         }
         session.run()?;
         let loss = session.loss();
-        let mut report = StepReport {
-            loss,
-            damping: alpha,
-            is_descent: true,
-            is_taken_back: false,
-            singular: None,
-        };
+        let mut report = StepReport::of(loss, alpha);
         match &self.method {
             Method::Momentum(rule) => {
                 for velocity in &mut self.state[0].0 {
@@ -285,15 +292,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
         let engine = &mut self.engines[place];
         let names = engine.compiled.names();
         let parameters = &self.parameters;
-        let numbers = |name: &str| {
-            if name == names.0 {
-                Some(batch.x)
-            } else if name == names.1 {
-                Some(batch.y)
-            } else {
-                parameters.get(name)
-            }
-        };
+        let numbers = |name: &str| batch.find(names, parameters, name);
         let alpha = self.alpha.unwrap_or(1.0);
         let mut singular = None;
         let (loss, gradients, steps, rate) = match (&engine.compiled.pass, &self.method) {
@@ -324,11 +323,8 @@ impl<'p, T: Element> Optimizer<'p, T> {
             _ => unreachable!("a pass is made for its method"),
         };
         let mut report = StepReport {
-            loss,
-            damping: self.alpha,
-            is_descent: true,
-            is_taken_back: false,
             singular,
+            ..StepReport::of(loss, self.alpha)
         };
         self.first_order(&gradients);
         if steps.is_empty() {

@@ -1,5 +1,6 @@
 //! The loss and the accuracy over many samples. Why in pieces of one size: one pass is compiled, whatever the number of samples.
 
+use super::accuracy::{Judge, Predictions, Tally};
 use super::{Batch, OptimizerError, Parameters, Problem};
 use crate::backend::Element;
 use crate::network::{NetworkPass, ProductPass, Session, Task};
@@ -7,12 +8,13 @@ use crate::network::{NetworkPass, ProductPass, Session, Task};
 /// The most samples that are evaluated together.
 const PIECE: usize = 500;
 
-/// The mean loss over samples, and the share of those whose largest prediction is the largest target.
+/// The mean loss over samples, and the share of answers that are right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// The mean loss.
     pub loss: f64,
-    /// Between 0 and 1; nothing where the target is no class, or the network does not predict as many numbers.
+    /// The share of samples whose most probable class is that of the target, by the model of the loss; with yes and no for targets, of all those
+    /// answers. Between 0 and 1; nothing for other targets, and where it is not wanted.
     pub accuracy: Option<f64>,
 }
 
@@ -24,7 +26,7 @@ pub struct EvaluatorPass {
     rest: Option<Pass>,
     sizes: (usize, usize),
     names: (String, String),
-    classes: Option<usize>,
+    judge: Option<Judge>,
 }
 
 #[derive(Debug)]
@@ -35,15 +37,11 @@ enum Pass {
 }
 
 impl EvaluatorPass {
-    /// Compiles for so many samples, at least one. With `classes`, the accuracy is wanted.
+    /// Compiles for the loss of so many samples, at least one.
     ///
     /// # Errors
     /// As [`NetworkPass::compile`].
-    pub fn compile(
-        problem: &Problem,
-        samples: usize,
-        classes: Option<usize>,
-    ) -> Result<Self, OptimizerError> {
+    pub fn compile(problem: &Problem, samples: usize) -> Result<Self, OptimizerError> {
         let piece = samples.clamp(1, PIECE);
         let rest = match samples % piece {
             0 => None,
@@ -53,10 +51,26 @@ impl EvaluatorPass {
             samples,
             whole: pass(problem, piece)?,
             rest,
-            sizes: (problem.input.1, problem.target.1),
-            names: (problem.input.0.to_string(), problem.target.0.to_string()),
-            classes,
+            sizes: (problem.input.size(), problem.target.size()),
+            names: (
+                problem.input.name.to_string(),
+                problem.target.name.to_string(),
+            ),
+            judge: None,
         })
+    }
+
+    /// The accuracy is wanted, too. With `has_classes`, targets are classes, one entry each, whatever the loss declares.
+    ///
+    /// # Errors
+    /// When the model of the loss cannot be compiled.
+    pub fn with_accuracy(
+        mut self,
+        problem: &Problem,
+        has_classes: bool,
+    ) -> Result<Self, OptimizerError> {
+        self.judge = Judge::new(problem, has_classes)?;
+        Ok(self)
     }
 }
 
@@ -115,7 +129,8 @@ impl<'p, T: Element> Evaluator<'p, T> {
     ) -> Result<Evaluation, OptimizerError> {
         let (n, m) = self.pass.sizes;
         let piece = self.pass.samples.clamp(1, PIECE);
-        let (mut loss, mut right, mut judged) = (0.0, 0usize, 0usize);
+        let mut loss = 0.0;
+        let mut tally = self.pass.judge.as_ref().map(|_| Tally::default());
         let pairs = data.x.chunks(piece * n).zip(data.y.chunks(piece * m));
         for (x, y) in pairs {
             let samples = x.len() / n;
@@ -129,52 +144,47 @@ impl<'p, T: Element> Evaluator<'p, T> {
             };
             let batch = Batch { x, y, samples };
             let names = (self.pass.names.0.as_str(), self.pass.names.1.as_str());
-            let (mean, predictions) = own.run(names, parameters, batch)?;
-            loss += mean * samples as f64;
-            let Some(classes) = self.pass.classes else {
-                continue;
+            let counted = |predictions: &Predictions<'_, T>| match &self.pass.judge {
+                Some(judge) => judge.tally(predictions, y, samples),
+                None => Ok(None),
             };
-            if let Some(predictions) = predictions.filter(|p| p.len() == samples * classes)
-                && y.len() == samples * classes
-            {
-                let pairs = predictions.chunks(classes).zip(y.chunks(classes));
-                right += pairs.filter(|(p, y)| is_right(p, y)).count();
-                judged += samples;
-            }
+            let (mean, found) = own.run(names, parameters, batch, counted)?;
+            loss += mean * samples as f64;
+            tally = tally.zip(found).map(|(before, found)| Tally {
+                right: before.right + found.right,
+                all: before.all + found.all,
+            });
         }
-        let samples = self.pass.samples;
         Ok(Evaluation {
-            loss: loss / samples as f64,
-            accuracy: (judged == samples && samples > 0).then(|| right as f64 / samples as f64),
+            loss: loss / self.pass.samples as f64,
+            accuracy: tally
+                .filter(|tally| tally.all > 0)
+                .map(|tally| tally.right as f64 / tally.all as f64),
         })
     }
 }
 
 impl<T: Element> Piece<'_, T> {
-    /// The mean loss, and the predictions where there is one value that the loss is made of.
+    /// The mean loss, and what is counted of the values that the loss is made of.
     fn run(
         &mut self,
         names: (&str, &str),
         parameters: &Parameters<T>,
         batch: Batch<'_, T>,
-    ) -> Result<(f64, Option<&[T]>), OptimizerError> {
+        counted: impl FnOnce(&Predictions<'_, T>) -> Result<Option<Tally>, OptimizerError>,
+    ) -> Result<(f64, Option<Tally>), OptimizerError> {
         match self {
             Self::Whole(session) => {
                 load(session, names, parameters, batch);
                 session.run()?;
-                Ok((session.loss(), session.prediction()))
+                Ok((session.loss(), counted(&session.predictions())?))
             }
             Self::Modules(pass) => {
-                let numbers = |name: &str| {
-                    if name == names.0 {
-                        Some(batch.x)
-                    } else if name == names.1 {
-                        Some(batch.y)
-                    } else {
-                        parameters.get(name)
-                    }
-                };
-                Ok((pass.at(&numbers)?.loss(), None))
+                let numbers = |name: &str| batch.find(names, parameters, name);
+                let predicted = pass.predict(&numbers)?;
+                let values = predicted.values.iter();
+                let named = values.map(|(name, values)| (name.as_str(), values.as_slice()));
+                Ok((predicted.loss, counted(&named.collect())?))
             }
         }
     }
@@ -199,19 +209,4 @@ pub(super) fn fill<T: Element>(session: &mut Session<'_, T>, name: &str, values:
     if let Some(slot) = session.input_mut(name) {
         slot.copy_from_slice(values);
     }
-}
-
-/// True when the largest prediction stands where the largest target does.
-fn is_right<T: Element>(predictions: &[T], target: &[T]) -> bool {
-    largest(predictions) == largest(target)
-}
-
-fn largest<T: Element>(values: &[T]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (place, value) in values.iter().enumerate() {
-        if value.is_finite() && best.is_none_or(|best| *value > values[best]) {
-            best = Some(place);
-        }
-    }
-    best
 }

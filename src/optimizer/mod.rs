@@ -1,6 +1,7 @@
 //! Optimisers: what becomes of parameters, gradients and curvature in a step. Why apart from the passes: a pass knows numbers and no state; what is kept
 //! from one step to the next, velocities, moments, damping, is here.
 
+mod accuracy;
 mod blocks;
 mod choice;
 mod compiled;
@@ -21,4 +22,4 @@ pub use error::OptimizerError;
 pub use evaluate::{Evaluation, Evaluator, EvaluatorPass};
 pub use initial::Initialisation;
 pub use parameters::{Parameter, Parameters};
-pub use problem::{Batch, Problem};
+pub use problem::{Batch, Problem, Sample, Value};

@@ -2,8 +2,8 @@
 
 use super::{OptimizerError, Parameter, Parameters};
 use crate::backend::Element;
-use crate::expr::Name;
-use crate::language::{File, Network};
+use crate::expr::{Dimension, Distribution, Facts, Name};
+use crate::language::{File, Network, NetworkValue};
 use crate::network::{RunError, RunOptions, declared};
 
 /// A network with what its passes are made of.
@@ -15,12 +15,36 @@ pub struct Problem {
     pub name: String,
     /// Sizes, rules, limits; what derivations are kept.
     pub options: RunOptions,
-    /// Its input, and entries of a sample.
-    pub input: (Name, usize),
-    /// Its target, and entries of a sample.
-    pub target: (Name, usize),
+    /// Its input.
+    pub input: Value,
+    /// Its target.
+    pub target: Value,
+    /// True where whole numbers of the data are numbers to the target, which is a scalar, and no classes.
+    pub has_numbers: bool,
+    /// How the target is distributed, where the loss declares it.
+    pub distribution: Option<Distribution>,
     /// Names and shapes of its parameters.
     shapes: Vec<(Name, usize, usize)>,
+}
+
+/// An input or a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Its name.
+    pub name: Name,
+    /// Rows of a sample's value.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// What is declared of it.
+    pub facts: Facts,
+}
+
+impl Value {
+    /// Entries of a sample.
+    pub fn size(&self) -> usize {
+        self.rows * self.cols
+    }
 }
 
 /// The numbers of a batch, sample by sample.
@@ -34,6 +58,35 @@ pub struct Batch<'a, T> {
     pub samples: usize,
 }
 
+impl<'a, T: Element> Batch<'a, T> {
+    /// The entries of an array of the network, where input and target have these names.
+    pub(crate) fn find(
+        &self,
+        (input, target): (&str, &str),
+        parameters: &'a Parameters<T>,
+        name: &str,
+    ) -> Option<&'a [T]> {
+        if name == input {
+            Some(self.x)
+        } else if name == target {
+            Some(self.y)
+        } else {
+            parameters.get(name)
+        }
+    }
+}
+
+/// What a sample of data has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// The axes of its features, which are in C order.
+    pub axes: &'a [usize],
+    /// Entries of its target.
+    pub outputs: usize,
+    /// True where the target is a class, of as many as there are entries.
+    pub is_class: bool,
+}
+
 impl Problem {
     /// A network of a file.
     ///
@@ -41,9 +94,15 @@ impl Problem {
     /// When it is not defined, a dimension has no size, or it has not one input, one target and a parameter.
     pub fn new(file: &File, name: &str, options: &RunOptions) -> Result<Self, OptimizerError> {
         let (network, shapes) = declared(file, name, options)?;
-        let size = |name: &Name| {
-            let found = shapes.iter().find(|(known, ..)| known == name);
-            found.map_or(0, |(_, rows, cols)| rows * cols)
+        let value = |of: &NetworkValue| {
+            let found = shapes.iter().find(|(known, ..)| *known == of.name);
+            let (rows, cols) = found.map_or((0, 0), |(_, rows, cols)| (*rows, *cols));
+            Value {
+                name: of.name.clone(),
+                rows,
+                cols,
+                facts: of.facts,
+            }
         };
         let [input] = network.inputs.as_slice() else {
             return Err(several(&network, "input", network.inputs.len()));
@@ -63,12 +122,24 @@ impl Problem {
                 help: "give it a module with parameters, as linear[10]".to_owned(),
             });
         }
+        let with_facts = |p: &&NetworkValue| p.facts != Facts::default();
+        if let Some(parameter) = network.parameters.iter().find(with_facts) {
+            return Err(OptimizerError::Misfit {
+                message: format!(
+                    "the parameter `{}` has a declared fact, which no step would keep: all its entries move",
+                    parameter.name
+                ),
+                help: "write what it is made of, as `A = (B + B') / 2` for a symmetric one, and remove the fact".to_owned(),
+            });
+        }
         Ok(Self {
             file: file.clone(),
             name: name.to_owned(),
             options: options.clone(),
-            input: (input.name.clone(), size(&input.name)),
-            target: (target.name.clone(), size(&target.name)),
+            input: value(input),
+            target: value(target),
+            has_numbers: target.shape.is_scalar(),
+            distribution: (network.loss.module.model.as_ref()).map(|model| model.distribution),
             shapes: parameters,
         })
     }
@@ -81,39 +152,97 @@ impl Problem {
         file: &File,
         name: &str,
         options: &RunOptions,
-        sample: &[usize],
-        outputs: usize,
+        sample: Sample<'_>,
     ) -> Result<Self, OptimizerError> {
-        let features: usize = sample.iter().product();
         let network = file.network_at(name, &options.sizes);
         let network = network.map_err(|error| OptimizerError::Run(error.into()))?;
         let mut options = options.clone();
-        for (value, size) in [
-            (network.inputs.first(), features),
-            (network.targets.first(), outputs),
-        ] {
-            let rows = value.filter(|value| value.shape.is_column());
-            let rows = rows.and_then(|value| value.shape.rows.as_name());
-            if let Some(rows) = rows {
-                options.sizes.entry(rows.clone()).or_insert(size);
+        let mut bind = |dimension: &Dimension, size: usize| {
+            if let Some(open) = dimension.as_name() {
+                options.sizes.entry(open.clone()).or_insert(size);
+            }
+        };
+        let (mut outputs, mut is_class) = (sample.outputs, sample.is_class);
+        if let Some(input) = network.inputs.first() {
+            match (input.shape.is_column(), sample.axes) {
+                (true, axes) => bind(&input.shape.rows, axes.iter().product()),
+                (false, [rows, cols]) => {
+                    bind(&input.shape.rows, *rows);
+                    bind(&input.shape.cols, *cols);
+                }
+                (false, _) => {}
+            }
+        }
+        if let Some(target) = network.targets.first() {
+            if target.shape.is_scalar() && is_class {
+                (outputs, is_class) = (1, false);
+            }
+            if target.shape.is_column() {
+                bind(&target.shape.rows, outputs);
             }
         }
         let problem = Self::new(file, name, &options)?;
-        for ((what, (value, found)), expected) in
-            [("input", &problem.input), ("target", &problem.target)]
-                .into_iter()
-                .zip([features, outputs])
-        {
-            if *found != expected {
-                return Err(OptimizerError::Misfit {
-                    message: format!(
-                        "the {what} `{value}` of the network `{name}` has {found} entries, a sample of the data has {expected}"
-                    ),
-                    help: "change its declared size, or leave it open as R[n]".to_owned(),
-                });
-            }
-        }
+        problem.fits(Sample {
+            outputs,
+            is_class,
+            ..sample
+        })?;
         Ok(problem)
+    }
+
+    fn fits(&self, sample: Sample<'_>) -> Result<(), OptimizerError> {
+        let (name, axes) = (&self.name, sample.axes);
+        let features: usize = axes.iter().product();
+        let entries = |count: usize| match count {
+            1 => "1 entry".to_owned(),
+            many => format!("{many} entries"),
+        };
+        let (input, has) = (&self.input.name, self.input.size());
+        if has != features {
+            return Err(OptimizerError::Misfit {
+                message: format!(
+                    "the input `{input}` of the network `{name}` has {}, a sample of the data has {features} features",
+                    entries(has)
+                ),
+                help: "change its declared size, or leave it open as R[n]".to_owned(),
+            });
+        }
+        // A vector takes all features in C order; a matrix is never filled from one of another shape.
+        let (rows, cols) = (self.input.rows, self.input.cols);
+        if rows > 1 && cols > 1 && axes != [rows, cols] {
+            let axes: Vec<String> = axes.iter().map(ToString::to_string).collect();
+            return Err(OptimizerError::Misfit {
+                message: format!(
+                    "the input `{input}` of the network `{name}` is a {rows} × {cols} matrix, a sample of the data has the shape ({})",
+                    axes.join(", ")
+                ),
+                help: "give the data that shape, or declare the input as a vector, R[n]".to_owned(),
+            });
+        }
+        let (target, has, outputs) = (&self.target.name, self.target.size(), sample.outputs);
+        if has == outputs {
+            return Ok(());
+        }
+        let target = format!(
+            "the target `{target}` of the network `{name}` has {}",
+            entries(has)
+        );
+        Err(if sample.is_class {
+            OptimizerError::Misfit {
+                message: format!(
+                    "{target}, but the labels of the data go up to {}, which makes {outputs} classes",
+                    outputs - 1
+                ),
+                help: format!(
+                    "a target has an entry a class: declare R[{outputs}], leave it open as R[n], or look for a label that is too large; whole numbers that are no classes are taken by a target that is a scalar, R"
+                ),
+            }
+        } else {
+            OptimizerError::Misfit {
+                message: format!("{target}, a sample of the data has {outputs} target values"),
+                help: "change its declared size, or leave it open as R[n]".to_owned(),
+            }
+        })
     }
 
     /// Names, rows and columns of the parameters, in the network's order.
@@ -150,7 +279,7 @@ impl Problem {
 fn several(network: &Network, what: &str, count: usize) -> OptimizerError {
     let name = &network.name;
     OptimizerError::Misfit {
-        message: format!("the network `{name}` has {count} {what}s; data have one"),
-        help: format!("declare one {what}"),
+        message: format!("the network `{name}` has {count} {what}s; networks with one are trained"),
+        help: format!("declare one {what}; `hbp run` takes any number"),
     }
 }

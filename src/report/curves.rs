@@ -1,7 +1,7 @@
 //! Training curves of runs: what is drawn against the epochs. Why a scale of ratios for losses that fall far: their last epochs would lie on the axis.
 
 use crate::report::{Axis, Panel, Point, Scale, Series};
-use crate::training::{EpochSummary, Moments, Summary};
+use crate::training::{Diagnosis, EpochSummary, Moments, Summary};
 
 /// Losses whose largest mean is so many times the smallest are drawn on a scale of ratios.
 const FAR: f64 = 10.0;
@@ -38,6 +38,52 @@ pub fn curves(all: &[&Summary]) -> Vec<Panel> {
         panel("training loss", "loss", scale(&losses), losses),
         second,
     ]
+}
+
+/// A quantity of a block.
+type Quantity = fn(&Diagnosis) -> Option<f64>;
+
+/// The panels of diagnostics: trace, condition number of the damped block, distances of (6) and (7) from the exact block; a line a parameter. A panel of which
+/// nothing is known is left out.
+pub fn diagnostic_curves(rows: &[Diagnosis]) -> Vec<Panel> {
+    let mut names: Vec<&str> = Vec::new();
+    for row in rows {
+        if !names.contains(&row.parameter.as_str()) {
+            names.push(&row.parameter);
+        }
+    }
+    let lines = |of: Quantity| -> Vec<Series> {
+        let line = |name: &&str| Series {
+            label: (*name).to_owned(),
+            points: rows
+                .iter()
+                .filter(|row| row.parameter == **name)
+                .map(|row| Point {
+                    x: row.epoch as f64,
+                    mean: of(row).unwrap_or(f64::NAN),
+                    deviation: None,
+                })
+                .collect(),
+        };
+        names.iter().map(line).collect()
+    };
+    let quantities: [(&str, &str, Quantity); 4] = [
+        ("trace", "trace", |row| row.trace),
+        ("damped block", "condition number", |row| row.condition),
+        ("(6) from exact", "relative distance", |row| {
+            row.distances[0]
+        }),
+        ("(7) from exact", "relative distance", |row| {
+            row.distances[1]
+        }),
+    ];
+    let panels = quantities.into_iter().filter_map(|(title, name, of)| {
+        let lines = lines(of);
+        let mut points = lines.iter().flat_map(|line| &line.points);
+        let is_known = points.any(|point| point.mean.is_finite());
+        is_known.then(|| panel(title, name, scale(&lines), lines))
+    });
+    panels.collect()
 }
 
 fn scale(lines: &[Series]) -> Scale {

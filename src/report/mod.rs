@@ -14,7 +14,7 @@ mod runs;
 mod steps;
 mod text;
 
-pub use curves::curves;
+pub use curves::{curves, diagnostic_curves};
 pub use figure::{Axis, Figure, FigureError, Panel, Point, Scale, Series, figure};
 pub use groupings::{groupings_json, groupings_page, groupings_text};
 pub use json::{document, json};

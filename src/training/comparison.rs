@@ -26,7 +26,7 @@ pub struct RecordedRun {
 pub struct Difference {
     /// Its name in `config.json`.
     pub key: String,
-    /// Its value in each run, in the order of the runs.
+    /// Its value in each run, in the order of the runs; null for a run that does not read it.
     pub values: Vec<Value>,
 }
 
@@ -118,7 +118,10 @@ pub fn compare(runs: Vec<RecordedRun>) -> RunComparison {
             key: key.clone(),
             values: settings.iter().map(|of| of[place].1.clone()).collect(),
         })
-        .filter(|difference| difference.values.windows(2).any(|two| two[0] != two[1]))
+        .filter(|difference| {
+            let read: Vec<&Value> = difference.values.iter().filter(|v| !v.is_null()).collect();
+            read.windows(2).any(|two| two[0] != two[1])
+        })
         .collect();
     let groups = grouped(&runs);
     let labels = labels(&runs, &differences, &groups);
@@ -141,12 +144,17 @@ pub fn compare(runs: Vec<RecordedRun>) -> RunComparison {
     }
 }
 
-/// The settings as `config.json` has them, in its order; every run has the same keys.
+/// The settings as `config.json` has them, in its order, nothing for what the run does not read; every run has the same keys.
 fn entries(run: &RecordedRun) -> Vec<(String, Value)> {
-    match serde_json::to_value(&run.settings) {
-        Ok(Value::Object(entries)) => entries.into_iter().collect(),
-        _ => Vec::new(),
-    }
+    let Ok(Value::Object(entries)) = serde_json::to_value(&run.settings) else {
+        return Vec::new();
+    };
+    let unread = run.settings.unread();
+    let read = |(key, value): (String, Value)| {
+        let is_read = !unread.contains(&key.as_str());
+        (key, if is_read { value } else { Value::Null })
+    };
+    entries.into_iter().map(read).collect()
 }
 
 /// The places of runs that differ by seed alone.
@@ -189,7 +197,10 @@ fn labels(runs: &[RecordedRun], differences: &[Difference], groups: &[Vec<usize>
         let more: Vec<String> = labels
             .iter()
             .zip(groups)
-            .map(|(label, group)| format!("{label}, {key} {}", shown[first(group)]))
+            .map(|(label, group)| match &difference.values[first(group)] {
+                Value::Null => label.clone(),
+                _ => format!("{label}, {key} {}", shown[first(group)]),
+            })
             .collect();
         if told(&more) > told(&labels) {
             labels = more;
@@ -230,6 +241,7 @@ pub fn shown_values(values: &[Value]) -> Vec<String> {
             .collect();
     }
     let shown = values.iter().map(|value| match value {
+        Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "none".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),

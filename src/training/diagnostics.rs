@@ -16,9 +16,11 @@ use crate::data::write_whole;
 use crate::network::{Batch, ModularPass, ModularRun, RunOptions, Sampling};
 use crate::optimizer::{Method, OptimizerError, Parameters, Problem};
 
-/// The columns of `diagnostics.csv`.
-pub(super) const HEADER: &str =
-    "epoch,parameter,trace,smallest,largest,condition,cg_iterations,distance_6,distance_7";
+/// The columns of `diagnostics.csv`. A quantile of 0.05 is the eigenvalue below which a twentieth of them lies.
+const HEADER: &str = "epoch,parameter,trace,smallest,largest,condition,cg_iterations,distance_6,distance_7,quantile_0.05,quantile_0.25,quantile_0.5,quantile_0.75,quantile_0.95";
+
+/// The shares of eigenvalues, the ends first.
+const SHARES: [f64; 7] = [0.0, 1.0, 0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// Samples that blocks are computed on.
 const SAMPLES: usize = 32;
@@ -40,19 +42,21 @@ pub(super) struct Examiner {
 
 impl Examiner {
     /// Begins a file, or goes on with what one holds up to an epoch.
-    pub(super) fn new(
+    pub(super) fn begin(&mut self, path: &Path, resumed: Option<u64>) -> Result<(), TrainingError> {
+        let before = resumed.map_or_else(String::new, |epoch| {
+            let text = fs::read_to_string(path);
+            text.map_or_else(|_| String::new(), |text| kept(&text, epoch))
+        });
+        path.clone_into(&mut self.path);
+        Ok(write_whole(path, format!("{HEADER}\n{before}").as_bytes())?)
+    }
+
+    /// Compiles what diagnostics of so many samples need.
+    pub(super) fn compile(
         problem: &Problem,
         method: &Method,
-        path: &Path,
-        (samples, resumed): (usize, Option<u64>),
+        samples: usize,
     ) -> Result<Self, TrainingError> {
-        let before = match resumed {
-            Some(epoch) => {
-                fs::read_to_string(path).map_or_else(|_| String::new(), |text| kept(&text, epoch))
-            }
-            None => String::new(),
-        };
-        write_whole(path, format!("{HEADER}\n{before}").as_bytes())?;
         let samples = samples.clamp(1, SAMPLES);
         let own = RunOptions {
             batch_size: samples,
@@ -86,9 +90,12 @@ impl Examiner {
             compiled(&options).ok()
         };
         Ok(Self {
-            path: path.to_owned(),
+            path: PathBuf::new(),
             samples,
-            names: (problem.input.0.to_string(), problem.target.0.to_string()),
+            names: (
+                problem.input.name.to_string(),
+                problem.target.name.to_string(),
+            ),
             alpha: method
                 .damping()
                 .map_or(ALPHA, crate::optimizer::Damping::initial),
@@ -104,16 +111,9 @@ impl Examiner {
         parameters: &Parameters<T>,
         train: &Arrays<T>,
     ) -> Result<(), TrainingError> {
-        let (x, y) = train.first(self.samples);
-        let numbers = |name: &str| {
-            if name == self.names.0 {
-                Some(x)
-            } else if name == self.names.1 {
-                Some(y)
-            } else {
-                parameters.get(name)
-            }
-        };
+        let batch = train.first(self.samples);
+        let names = (self.names.0.as_str(), self.names.1.as_str());
+        let numbers = |name: &str| batch.find(names, parameters, name);
         let run = |pass: &ModularPass| pass.run::<T>(&numbers, Sampling::Exact);
         let own = run(&self.own).map_err(OptimizerError::Run)?;
         // What is not to be had is left open.
@@ -126,19 +126,13 @@ impl Examiner {
             };
             let gradient = own.gradients.get(&parameter.name);
             let gradient = gradient.map(|g| DVector::from_column_slice(g.as_slice()));
-            let described = self.described(block, gradient);
-            let cells =
-                described.map(|cell| cell.map(|value| value.to_string()).unwrap_or_default());
+            let (measures, quantiles) = self.described(block, gradient);
             let distances = distances(&others, &parameter.name);
-            let distances =
-                distances.map(|cell| cell.map(|value| value.to_string()).unwrap_or_default());
-            let _ = writeln!(
-                text,
-                "{epoch},{},{},{}",
-                parameter.name,
-                cells.join(","),
-                distances.join(",")
-            );
+            let cells = measures.into_iter().chain(distances).chain(quantiles);
+            let cells =
+                cells.map(|cell: Option<f64>| cell.map(|v| v.to_string()).unwrap_or_default());
+            let cells: Vec<String> = cells.collect();
+            let _ = writeln!(text, "{epoch},{},{}", parameter.name, cells.join(","));
         }
         let file = OpenOptions::new().append(true).open(&self.path);
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
@@ -150,34 +144,31 @@ impl Examiner {
         })
     }
 
-    /// Trace, smallest and largest eigenvalue, condition number of the damped block, products of conjugate gradients.
+    /// Trace, smallest and largest eigenvalue, condition number of the damped block, products of conjugate gradients; and quantiles.
     fn described<T: Element>(
         &self,
         block: &OutputBlock<T>,
         gradient: Option<DVector<T>>,
-    ) -> [Option<f64>; 5] {
+    ) -> ([Option<f64>; 5], [Option<f64>; 5]) {
         let Ok(operator) = Operator::new(block) else {
-            return [None; 5];
+            return ([None; 5], [None; 5]);
         };
         let trace = operator.trace().ok().map(Element::double);
-        let range = (largest_factor(block) <= ROWS)
-            .then(|| operator.range().ok())
-            .flatten();
-        let damped = range.map(|range| {
-            [range.min, range.max].map(|value| self.alpha + (1.0 - self.alpha) * value)
-        });
-        let condition = damped.and_then(|[least, most]| (least > 0.0).then(|| most / least));
+        let found = (largest_factor(block) <= ROWS).then(|| operator.quantiles(&SHARES));
+        let found = found.and_then(Result::ok).unwrap_or_default();
+        let quantile = |place: usize| found.get(place).copied();
+        let ends = [quantile(0), quantile(1)];
+        let damped = ends.map(|end| Some(self.alpha + (1.0 - self.alpha) * end?));
+        let condition = match damped {
+            [Some(least), Some(most)] if least > 0.0 => Some(most / least),
+            _ => None,
+        };
         let iterations = gradient.and_then(|gradient| {
             let found = conjugate_gradients(&operator, self.alpha, &gradient, Stop::default());
             Some(found.ok()?.iterations as f64)
         });
-        [
-            trace,
-            range.map(|range| range.min),
-            range.map(|range| range.max),
-            condition,
-            iterations,
-        ]
+        let measures = [trace, ends[0], ends[1], condition, iterations];
+        (measures, [2, 3, 4, 5, 6].map(quantile))
     }
 }
 
@@ -209,6 +200,41 @@ fn largest_factor<T: Element>(block: &OutputBlock<T>) -> usize {
         OutputBlock::KhatriRao { left, .. } => left.ncols(),
         OutputBlock::Dense(_) | OutputBlock::Sum(_) => block.shape().0,
     }
+}
+
+/// A row of `diagnostics.csv`: a parameter's block after an epoch. What is not known is nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnosis {
+    /// Epochs that are done.
+    pub epoch: u64,
+    /// The parameter.
+    pub parameter: String,
+    /// The trace of its block in the optimiser's modes.
+    pub trace: Option<f64>,
+    /// The condition number of the damped block.
+    pub condition: Option<f64>,
+    /// How far the means of (6) and of (7) are from the exact block, over its norm.
+    pub distances: [Option<f64>; 2],
+}
+
+/// The rows of a file of diagnostics; lines that are none are passed over.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_diagnostics(path: &Path) -> std::io::Result<Vec<Diagnosis>> {
+    let text = fs::read_to_string(path)?;
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let number = |place: usize| cells.get(place).and_then(|cell| cell.parse().ok());
+        Some(Diagnosis {
+            epoch: cells.first()?.parse().ok()?,
+            parameter: (*cells.get(1)?).to_owned(),
+            trace: number(2),
+            condition: number(5),
+            distances: [number(7), number(8)],
+        })
+    };
+    Ok(text.lines().skip(1).filter_map(row).collect())
 }
 
 /// The rows up to an epoch.

@@ -1,10 +1,17 @@
 //! A run's directory. Why files of their own for settings, metrics and state: each is read by other programs, and each is written whole or not at all.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::{Settings, TrainingError};
 use crate::data::{DataError, write_whole};
+
+/// As long as it lives, no other process trains in the directory.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Nothing where the system has no locks on directories.
+    _lock: Option<File>,
+}
 
 /// A directory that a run writes into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,49 +20,83 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// A new run's directory, with its settings. One that is there and not empty is refused; with `force`, a run that is in it is removed, and
-    /// nothing else.
+    /// Refuses a directory that is there and not empty; with `force`, one that holds files but no run.
     ///
     /// # Errors
-    /// When the directory is in use, holds anything but a run, or cannot be written.
-    pub fn create(path: &Path, settings: &Settings, force: bool) -> Result<Self, TrainingError> {
-        let run = Self {
-            path: path.to_owned(),
-        };
-        if let Ok(mut entries) = fs::read_dir(path)
-            && entries.next().is_some()
-        {
-            if !force {
-                return Err(TrainingError::setting(
-                    format!("`{}` is not empty", path.display()),
-                    "choose another --out, go on with --resume, or begin anew with --force",
-                ));
-            }
-            if !run.config().exists() {
-                return Err(TrainingError::setting(
-                    format!("`{}` holds files but no run", path.display()),
-                    "--force removes a run and nothing else: choose another --out",
-                ));
-            }
-            for file in [
-                run.config(),
-                run.metrics(),
-                run.checkpoint(),
-                run.diagnostics(),
-                run.path.join("curves.svg"),
-                run.path.join("curves.png"),
-            ] {
-                match fs::remove_file(&file) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(unwritable(&file, &error));
-                    }
-                    _ => {}
+    /// As said.
+    pub fn check(path: &Path, force: bool) -> Result<(), TrainingError> {
+        let is_used = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        let has_run = Self::at(path).config().exists();
+        match (is_used, force, has_run) {
+            (true, false, _) => Err(TrainingError::setting(
+                format!("`{}` is not empty", path.display()),
+                "choose another --out, go on with --resume, or begin anew with --force",
+            )),
+            (true, true, false) => Err(TrainingError::setting(
+                format!("`{}` holds files but no run", path.display()),
+                "--force removes a run and nothing else: choose another --out",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A new run's directory, with its settings. With `force`, a run that is in it is removed, and nothing else.
+    ///
+    /// # Errors
+    /// As [`RunDirectory::check`]; when the directory cannot be written.
+    pub(super) fn create(
+        path: &Path,
+        settings: &Settings,
+        force: bool,
+    ) -> Result<(Self, Held), TrainingError> {
+        Self::check(path, force)?;
+        let run = Self::at(path);
+        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        let held = run.hold()?;
+        for file in [
+            run.config(),
+            run.metrics(),
+            run.checkpoint(),
+            run.diagnostics(),
+            run.figure("curves", "svg"),
+            run.figure("curves", "png"),
+            run.figure("diagnostics", "svg"),
+            run.figure("diagnostics", "png"),
+        ] {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(unwritable(&file, &error));
                 }
+                _ => {}
             }
         }
-        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
-        write_whole(&run.config(), settings.json().as_bytes())?;
-        Ok(run)
+        run.keep(settings)?;
+        Ok((run, held))
+    }
+
+    /// Keeps other processes from training in the directory. Why the directory itself is locked: files in it are replaced.
+    ///
+    /// # Errors
+    /// When another one does.
+    pub(super) fn hold(&self) -> Result<Held, TrainingError> {
+        let Ok(lock) = File::open(&self.path) else {
+            return Ok(Held { _lock: None });
+        };
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(TrainingError::setting(
+                format!("another process trains in `{}`", self.path.display()),
+                "wait for it to end, end it (Ctrl-C saves), or choose another directory",
+            )),
+            Err(TryLockError::Error(_)) => Ok(Held { _lock: None }),
+            Ok(()) => Ok(Held { _lock: Some(lock) }),
+        }
+    }
+
+    /// A directory, whatever is in it.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
     }
 
     /// The directory of a run that was begun.
@@ -63,18 +104,14 @@ impl RunDirectory {
     /// # Errors
     /// When there is none.
     pub fn open(path: &Path) -> Result<(Self, Settings), TrainingError> {
-        let run = Self {
-            path: path.to_owned(),
-        };
-        let settings = read_settings(path)?;
-        Ok((run, settings))
+        Ok((Self::at(path), read_settings(path)?))
     }
 
     /// Writes the settings anew.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn keep(&self, settings: &Settings) -> Result<(), TrainingError> {
+    pub(super) fn keep(&self, settings: &Settings) -> Result<(), TrainingError> {
         Ok(write_whole(&self.config(), settings.json().as_bytes())?)
     }
 
@@ -96,6 +133,11 @@ impl RunDirectory {
     /// Where parameters and state are.
     pub fn checkpoint(&self) -> PathBuf {
         self.path.join("checkpoint.safetensors")
+    }
+
+    /// Where `curves` or `diagnostics` are drawn, as `svg` or `png`.
+    pub fn figure(&self, name: &str, form: &str) -> PathBuf {
+        self.path.join(format!("{name}.{form}"))
     }
 
     /// Where diagnostics of blocks are.

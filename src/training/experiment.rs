@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Ending, Progress, RunDirectory, Settings, Stop, TrainingError, read_metrics, read_settings,
-    resume, train,
+    Ending, Progress, RunDirectory, Settings, Stop, Training, TrainingError, read_metrics,
+    read_settings,
 };
 use crate::network::RunOptions;
 
@@ -101,7 +101,7 @@ impl Experiment {
     /// Runs what is not done yet.
     ///
     /// # Errors
-    /// As [`train`]; when a directory holds a run with other settings.
+    /// As [`Training::begin`]; when a directory holds a run with other settings.
     pub fn run(
         &self,
         folder: &Path,
@@ -128,9 +128,13 @@ impl Experiment {
         stop: &Stop,
     ) -> Result<Ending, TrainingError> {
         let settings = self.settings_of(part);
+        let training = Training {
+            settings: &settings,
+            options,
+            stop,
+        };
         if !part.path.join("config.json").exists() {
-            let run = RunDirectory::create(&part.path, &settings, false)?;
-            return train(&run, &settings, options, progress, stop);
+            return training.begin(&part.path, false, progress);
         }
         let before = read_settings(&part.path)?;
         let like = Settings {
@@ -145,7 +149,7 @@ impl Experiment {
                 "choose another --out, or give the options that the experiment was begun with",
             ));
         }
-        let (run, _) = RunDirectory::open(&part.path)?;
+        let run = RunDirectory::at(&part.path);
         let has_ended = read_metrics(&run.metrics()).is_ok_and(|rows| {
             let last = rows.last();
             // A run that diverged would diverge again.
@@ -154,7 +158,6 @@ impl Experiment {
         if has_ended {
             return Ok(Ending::Done);
         }
-        run.keep(&settings)?;
-        resume(&run, &settings, options, progress, stop)
+        training.resume(&run, progress)
     }
 }

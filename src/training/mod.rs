@@ -7,6 +7,7 @@ mod directory;
 mod error;
 mod experiment;
 mod export;
+mod judges;
 mod metrics;
 mod network;
 mod outcome;
@@ -20,6 +21,7 @@ mod summary;
 pub use comparison::{
     Difference, RecordedRun, RunComparison, SeedGroup, compare, read_run, shown_values,
 };
+pub use diagnostics::{Diagnosis, read_diagnostics};
 pub use directory::{RunDirectory, read_settings};
 pub use error::TrainingError;
 pub use experiment::{Competitor, Experiment, PAPER, Part};
@@ -28,6 +30,6 @@ pub use metrics::{Metrics, read_metrics};
 pub use network::default_network;
 pub use outcome::{Course, Outcome, Reached, RunState, outcome};
 pub use progress::{Progress, Stop};
-pub use run::{Ending, resume, train};
+pub use run::{Ending, Training};
 pub use settings::Settings;
 pub use summary::{EndedEarly, EpochSummary, Moments, Summary, csv_cell, summarise, summary_csv};

@@ -8,6 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use super::TrainingError;
 use crate::backend::Element;
 use crate::data::{Samples, Targets};
+use crate::expr::{Distribution, Facts};
+use crate::network::check_facts;
+use crate::optimizer::{Batch, OptimizerError, Problem, Value};
 
 /// Streams of random numbers of one seed, apart from those of parameters, which count from 0.
 const SUBSET: u64 = 1 << 40;
@@ -24,11 +27,15 @@ pub(super) struct Arrays<T> {
 }
 
 impl<T: Element> Arrays<T> {
-    /// With classes as columns of 0 and 1. `outputs` is the number of entries of a target.
-    pub(super) fn new(samples: &Samples<T>, outputs: usize) -> Result<Self, TrainingError> {
+    /// As the network takes them: classes as columns of 0 and 1, and of a matrix, which data give row by row, column after column.
+    pub(super) fn new(samples: &Samples<T>, problem: &Problem) -> Result<Self, TrainingError> {
+        let outputs = problem.target.size();
         let y = match samples.targets() {
+            Targets::Classes(labels) if problem.has_numbers => {
+                labels.iter().map(|label| f64::from(*label)).collect()
+            }
             Targets::Classes(labels) => {
-                let mut y = vec![T::zero(); labels.len() * outputs];
+                let mut y = vec![0.0; labels.len() * outputs];
                 for (column, label) in y.chunks_exact_mut(outputs.max(1)).zip(labels) {
                     let slot = column.get_mut(*label as usize).ok_or_else(|| {
                         TrainingError::setting(
@@ -36,7 +43,7 @@ impl<T: Element> Arrays<T> {
                             "give the target of the network one entry a class",
                         )
                     })?;
-                    *slot = T::one();
+                    *slot = 1.0;
                 }
                 y
             }
@@ -49,12 +56,17 @@ impl<T: Element> Arrays<T> {
                         "change the target's declared size",
                     ));
                 }
-                values.iter().map(|value| T::number(*value)).collect()
+                by_columns(values, &problem.target)
             }
         };
+        let x = by_columns(samples.features(), &problem.input);
+        let of_features = x.iter().map(|value| value.double());
+        check(&problem.input, of_features)?;
+        check(&problem.target, y.iter().copied())?;
+        supported(problem, &y)?;
         Ok(Self {
-            x: samples.features().to_vec(),
-            y,
+            x,
+            y: y.into_iter().map(T::number).collect(),
             samples: samples.len(),
             n: samples.n_features(),
             m: outputs,
@@ -74,10 +86,19 @@ impl<T: Element> Arrays<T> {
         into.samples = places.len();
     }
 
-    /// Inputs and targets of the first so many samples.
-    pub(super) fn first(&self, count: usize) -> (&[T], &[T]) {
-        let count = count.min(self.samples);
-        (&self.x[..count * self.n], &self.y[..count * self.m])
+    /// All of them.
+    pub(super) fn batch(&self) -> Batch<'_, T> {
+        self.first(self.samples)
+    }
+
+    /// The first so many samples.
+    pub(super) fn first(&self, count: usize) -> Batch<'_, T> {
+        let samples = count.min(self.samples);
+        Batch {
+            x: &self.x[..samples * self.n],
+            y: &self.y[..samples * self.m],
+            samples,
+        }
     }
 
     /// No samples yet, of the same sizes.
@@ -89,6 +110,55 @@ impl<T: Element> Arrays<T> {
             ..*self
         }
     }
+}
+
+/// Refuses samples that are not what is declared of the value.
+fn check(of: &Value, values: impl Iterator<Item = f64>) -> Result<(), TrainingError> {
+    if of.facts == Facts::default() {
+        return Ok(());
+    }
+    let values: Vec<f64> = values.collect();
+    // Samples are drawn from the data in another order, so that their places would mislead.
+    let place = format!("a sample of `{}`", of.name);
+    for entries in values.chunks(of.size().max(1)) {
+        let checked = check_facts(&place, of.facts, (of.rows, of.cols), entries);
+        checked.map_err(OptimizerError::Run)?;
+    }
+    Ok(())
+}
+
+/// Refuses targets that the model of the loss gives no probability, or no share of one.
+fn supported(problem: &Problem, y: &[f64]) -> Result<(), TrainingError> {
+    let (fits, takes): (fn(f64) -> bool, _) = match problem.distribution {
+        Some(Distribution::Bernoulli) => (|y| (0.0..=1.0).contains(&y), "between 0 and 1"),
+        Some(Distribution::Poisson) => (|y| y >= 0.0, "counts, from 0 on"),
+        Some(Distribution::Categorical | Distribution::Normal) | None => return Ok(()),
+    };
+    let Some(entry) = y.iter().find(|entry| !fits(**entry)) else {
+        return Ok(());
+    };
+    Err(TrainingError::setting(
+        format!(
+            "the target `{}` of a sample has the entry {entry}, but its model in the loss takes values {takes}",
+            problem.target.name
+        ),
+        "give such targets, or choose another loss: of classes softmax_cross_entropy with an entry a class, of numbers square_loss",
+    ))
+}
+
+/// Samples whose matrices are given row by row, with each column by column.
+fn by_columns<T: Copy>(values: &[T], of: &Value) -> Vec<T> {
+    let (rows, cols) = (of.rows, of.cols);
+    if rows == 1 || cols == 1 {
+        return values.to_vec();
+    }
+    let mut turned = Vec::with_capacity(values.len());
+    for sample in values.chunks_exact(of.size()) {
+        for column in 0..cols {
+            turned.extend((0..rows).map(|row| sample[row * cols + column]));
+        }
+    }
+    turned
 }
 
 /// The order of the samples in an epoch, counted from 1.
@@ -115,6 +185,21 @@ fn shuffled(samples: usize, seed: u64, stream: u64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_matrix_given_row_by_row_is_taken_column_by_column() {
+        let of = |rows, cols| Value {
+            name: "x".into(),
+            rows,
+            cols,
+            facts: Facts::default(),
+        };
+        let values: Vec<f64> = (0..12).map(f64::from).collect();
+        let turned = by_columns(&values, &of(2, 3));
+        assert_eq!(turned[..6], [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        assert_eq!(turned[6..], [6.0, 9.0, 7.0, 10.0, 8.0, 11.0]);
+        assert_eq!(by_columns(&values, &of(6, 1)), values);
+    }
 
     #[test]
     fn orders_are_those_of_seed_and_epoch() {

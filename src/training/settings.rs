@@ -116,6 +116,45 @@ impl Settings {
         }
     }
 
+    /// The names of the settings of a step that the optimiser, or the solver, does not read.
+    pub fn unread(&self) -> &'static [&'static str] {
+        match (self.optimizer.as_str(), self.solver.as_str()) {
+            ("sgd", _) => &[
+                "curvature",
+                "batch",
+                "message",
+                "compose",
+                "solver",
+                "alpha",
+                "damping",
+                "blocks",
+                "tolerance",
+                "iterations",
+                "samples",
+                "adam",
+            ],
+            ("adam", _) => &[
+                "curvature",
+                "batch",
+                "message",
+                "compose",
+                "solver",
+                "alpha",
+                "damping",
+                "blocks",
+                "tolerance",
+                "iterations",
+                "samples",
+                "momentum",
+            ],
+            ("hessian-free", _) => &[
+                "batch", "message", "compose", "solver", "blocks", "samples", "momentum", "adam",
+            ],
+            (_, "exact") => &["tolerance", "iterations", "momentum", "adam"],
+            _ => &["momentum", "adam"],
+        }
+    }
+
     /// The optimiser.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::backend::Element;
 use crate::data::{Dataset, Targets, import_parameters};
 use crate::language;
 use crate::network::RunOptions;
-use crate::optimizer::{Parameters, Problem};
+use crate::optimizer::{Parameters, Problem, Sample};
 
 /// The network of the settings, with sizes that the data give.
 pub(super) fn problem<T: Element>(
@@ -31,18 +31,18 @@ pub(super) fn problem<T: Element>(
         .iter()
         .map(|(name, size)| (name.as_str().into(), *size))
         .collect();
-    let outputs = match (data.n_classes, data.train.targets()) {
-        (Some(classes), _) => classes,
-        (None, Targets::Values { width, .. }) => *width,
-        (None, Targets::Classes(_)) => 0,
+    let (outputs, is_class) = match (data.n_classes, data.train.targets()) {
+        (Some(classes), _) => (classes, true),
+        (None, Targets::Values { width, .. }) => (*width, false),
+        (None, Targets::Classes(_)) => (0, true),
     };
-    Ok(Problem::for_data(
-        &file,
-        &settings.network,
-        &options,
-        &data.sample_shape,
+    let sample = Sample {
+        axes: &data.sample_shape,
         outputs,
-    )?)
+        is_class,
+    };
+    let problem = Problem::for_data(&file, &settings.network, &options, sample);
+    Ok(problem?)
 }
 
 /// The first parameters.

@@ -62,7 +62,7 @@ fn json_holds_what_was_asked_for_and_every_pass() {
             expected.push(format!("{batch}/{curvature}"));
         }
     }
-    expected.push("kflr".to_owned());
+    expected.extend(["kflr", "update/sgd"].map(str::to_owned));
     let updates = expected[2..12].iter();
     let updates: Vec<String> = updates.map(|name| format!("update/{name}")).collect();
     expected.extend(updates);

@@ -22,7 +22,8 @@ fn diagnostics_have_a_row_for_every_parameter_and_epoch() {
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(
         rows[0].join(","),
-        "epoch,parameter,trace,smallest,largest,condition,cg_iterations,distance_6,distance_7"
+        "epoch,parameter,trace,smallest,largest,condition,cg_iterations,distance_6,distance_7,\
+         quantile_0.05,quantile_0.25,quantile_0.5,quantile_0.75,quantile_0.95"
     );
     assert_eq!(rows.len(), 1 + 2 * 6);
     for row in &rows[1..] {
@@ -32,10 +33,16 @@ fn diagnostics_have_a_row_for_every_parameter_and_epoch() {
             "{row:?}"
         );
         assert!(number(6) >= 1.0 && number(6) <= 50.0, "{row:?}");
+        let spectrum = [3, 9, 10, 11, 12, 13, 4].map(number);
+        assert!(spectrum.is_sorted(), "{row:?}");
         // The block of the bias next to the loss is exact in all of them.
         if row[1] == "h3.b" {
             assert!(number(7) < 1e-5 && number(8) < 1e-5, "{row:?}");
         }
+    }
+    let drawn = fs::read_to_string(Path::new(&run).join("diagnostics.svg")).unwrap();
+    for part in ["condition number", "(7) from exact", "h1.W"] {
+        assert!(drawn.contains(part), "no {part}");
     }
 }
 

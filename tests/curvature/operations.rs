@@ -45,6 +45,13 @@ fn check<T: Element>(seed: u64, size: usize) {
         &expected,
         10.0 * scale,
     );
+    let mut sorted = eigenvalues.as_slice().to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = (size - 1).max(1) as f64;
+    let shares: Vec<f64> = (0..size).map(|place| place as f64 / last).collect();
+    let found = operator.quantiles(&shares).unwrap();
+    let column = |values: Vec<f64>| DMatrix::from_vec(size, 1, values);
+    close(&what, &column(found), &column(sorted), 10.0 * scale);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::shared::{Book, Chance, Composition, memory, size};
+use super::shared::{Book, Chance, Composition, Resources, size};
 use crate::cli::choices::Dtype;
 
 pub(super) const HELP: &str = "\
@@ -16,9 +16,9 @@ Examples:
   hbp bench model.hbp --dims n=784 --batch-size 32 --repeat 5
 
 Passes: forward, gradient, <batch>/<curvature> as in average-jacobian/pch-abs, kflr,
-update/<batch>/<curvature>, and compile: from the read file to the kernels of average-hessian/pch-abs,
+update/sgd, update/<batch>/<curvature>, and compile: from the read file to the kernels of average-hessian/pch-abs,
 nothing known before. A pass of blocks includes the forward and the gradient pass. An update yields new
-parameters by Eq. 8 with α = 0.02 and γ = 0.1, exactly with mean Jacobians, else by conjugate gradients to
+parameters, update/sgd by θ − γδ, the others by Eq. 8 with α = 0.02 and γ = 0.1, exactly with mean Jacobians, else by conjugate gradients to
 0.1 in at most 50 products, and forms nothing else. Blocks that cannot be one program, as those of exact/*,
 run module by module and are timed without counts; an update that cannot be one is refused by name.
 
@@ -47,9 +47,6 @@ pub(in crate::cli) struct Bench {
     /// The type of the numbers.
     #[arg(long, value_enum, default_value_t)]
     pub(in crate::cli) dtype: Dtype,
-    /// The threads that kernels may use [default: one for every core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(in crate::cli) threads: Option<u32>,
     /// Only these passes, separated by commas; `*` stands for anything.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(in crate::cli) passes: Option<Vec<String>>,
@@ -59,9 +56,8 @@ pub(in crate::cli) struct Bench {
     /// Run each pass so many times instead, after one run to warm up.
     #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(in crate::cli) repeat: Option<u32>,
-    /// The memory that data and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub(in crate::cli) memory: Option<u64>,
+    #[command(flatten)]
+    pub(in crate::cli) resources: Resources,
     #[command(flatten)]
     pub(in crate::cli) composition: Composition,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Book, memory};
+use super::shared::{Book, Resources};
 use super::train::SolverChoice;
 use crate::cli::choices::Dtype;
 
@@ -65,12 +65,8 @@ pub(in crate::cli) struct Experiment {
     /// The type of the numbers [default: f32].
     #[arg(long, value_enum)]
     pub(in crate::cli) dtype: Option<Dtype>,
-    /// The threads that kernels may use [default: one for every core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(in crate::cli) threads: Option<u32>,
-    /// The memory that data and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub(in crate::cli) memory: Option<u64>,
+    #[command(flatten)]
+    pub(in crate::cli) resources: Resources,
     #[command(flatten)]
     pub(in crate::cli) book: Book,
 }

@@ -68,6 +68,17 @@ pub(in crate::cli) struct Later {
     pub(in crate::cli) threads: Option<String>,
 }
 
+/// What of the machine may be used.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Resources {
+    /// The threads that kernels may use [default: one for every core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(in crate::cli) threads: Option<u32>,
+    /// The memory that data and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub(in crate::cli) memory: Option<u64>,
+}
+
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Chance {
     /// The seed of everything random.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Book, memory, size};
+use super::shared::{Book, Resources, size};
 use crate::cli::choices::{Batch, Curvature, Dtype};
 
 pub(super) const HELP: &str = "\
@@ -17,7 +17,8 @@ Examples:
   hbp train --resume runs/first --epochs 40
 
 RUN holds config.json (every setting, the network's text), metrics.csv (a row an epoch), checkpoint.safetensors (parameters and the
-optimiser's state, replaced at once). A run that is killed goes on from its last checkpoint with --resume; Ctrl-C saves where it is. The same
+optimiser's state, replaced at once), curves.svg and curves.png. train_loss is, as in the paper, that of a random part of the training set as
+large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with --resume; Ctrl-C saves where it is. The same
 settings and seed give the same metrics but for seconds.
 
 A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. kfac, kfra, kflr are Newton with the curvature, the batch
@@ -93,7 +94,7 @@ pub(in crate::cli) struct Train {
     /// Go on with a run from its last checkpoint; of other settings only --epochs and --threads may be given.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "data", "optimizer", "seed", "batch_size", "dtype", "network", "dims", "parameters"])]
     pub(in crate::cli) resume: Option<PathBuf>,
-    /// Begin anew in a directory that holds a run.
+    /// Begin anew in a directory that holds a run; it is removed once everything that is asked for fits.
     #[arg(long)]
     pub(in crate::cli) force: bool,
     /// The network, when the file has several.
@@ -128,12 +129,8 @@ pub(in crate::cli) struct Train {
     /// The most seconds between checkpoints; there is one after every epoch.
     #[arg(long, value_name = "S", default_value_t = 60.0)]
     pub(in crate::cli) checkpoint_seconds: f64,
-    /// The threads that kernels may use [default: one for every core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(in crate::cli) threads: Option<u32>,
-    /// The memory that data and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub(in crate::cli) memory: Option<u64>,
+    #[command(flatten)]
+    pub(in crate::cli) resources: Resources,
     #[command(flatten)]
     pub(in crate::cli) book: Book,
 }

@@ -16,7 +16,7 @@ use crate::network::{DIGITS, RunOptions, plan_file, run_digits};
 use crate::proof::{Claim, Verdict, prove};
 use crate::report::{self, Setting};
 use crate::rewrite::Rewriter;
-use crate::training::{Metrics, Progress, RunDirectory, Settings, Stop, train};
+use crate::training::{Metrics, Progress, Settings, Stop, Training};
 
 const COMPOSITE: &str = include_str!("../../../examples/composite.hbp");
 
@@ -160,18 +160,14 @@ fn trained(output: &mut Output) -> Result<(), Failure> {
         epochs: EPOCHS,
         ..Settings::defaults()
     };
-    let path = folder.path().join("run");
-    let run = RunDirectory::create(&path, &settings, false);
-    let run = run.map_err(|error| super::train::failed(&error))?;
+    let training = Training {
+        settings: &settings,
+        options: &RunOptions::default(),
+        stop: &Stop::default(),
+    };
     let mut rows = Rows::default();
-    train(
-        &run,
-        &settings,
-        &RunOptions::default(),
-        &mut rows,
-        &Stop::default(),
-    )
-    .map_err(|error| super::train::failed(&error))?;
+    let ended = training.begin(&folder.path().join("run"), false, &mut rows);
+    ended.map_err(|error| super::train::failed(&error))?;
     for row in rows.0 {
         output.line(&format!(
             "epoch {}: training loss {:.4}, test accuracy {:.1} %",

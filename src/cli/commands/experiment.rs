@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::options::memory_limit;
-use super::train::{Shown, data_outline, failed, pool, stop, threads};
+use super::train::{Shown, data_outline, failed, stop};
 use crate::cli::Exit;
 use crate::cli::arguments::{Experiment as Arguments, Export};
 use crate::cli::choices::word;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
+use crate::cli::threads::{pool, threads};
 use crate::data::{DataSource, KnownDataset, write_whole};
 use crate::network::RunOptions;
 use crate::report::{curves, figure};
@@ -22,7 +23,7 @@ use crate::training::{
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
     let experiment = experiment(arguments)?;
     let options = RunOptions {
-        limit: memory_limit(arguments.memory),
+        limit: memory_limit(arguments.resources.memory),
         rewriter: source::rewriter(&arguments.book)?,
         ..RunOptions::default()
     };
@@ -166,7 +167,7 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
             .dtype
             .as_ref()
             .map_or(defaults.dtype.clone(), word),
-        threads: threads(arguments.threads),
+        threads: threads(arguments.resources.threads),
         ..defaults
     };
     let competitors = match &arguments.optimizers {

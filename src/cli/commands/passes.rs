@@ -13,6 +13,8 @@ pub(super) enum Pass {
     Gradient,
     /// And the Hessian blocks.
     Blocks(Batch, Curvature),
+    /// The mean loss, and new parameters by gradient descent.
+    Descend,
     /// The mean loss, and new parameters by Eq. 8.
     Update(Batch, Curvature),
     /// And the blocks of a scheme of the literature.
@@ -33,6 +35,7 @@ pub(super) fn all() -> Vec<Pass> {
     let mut passes = vec![Pass::Forward, Pass::Gradient];
     passes.extend(blocks.into_iter().flatten());
     passes.push(Pass::Scheme("kflr", Scheme::Kflr));
+    passes.push(Pass::Descend);
     // An update is one program or none, and no program has a Hessian for every sample.
     let averages = [Batch::AverageJacobian, Batch::AverageHessian];
     let updates = averages.map(|batch| curvatures.map(|curvature| Pass::Update(batch, curvature)));
@@ -47,6 +50,7 @@ impl Pass {
             Self::Forward => "forward".to_owned(),
             Self::Gradient => "gradient".to_owned(),
             Self::Blocks(batch, curvature) => format!("{batch}/{curvature}"),
+            Self::Descend => "update/sgd".to_owned(),
             Self::Update(batch, curvature) => format!("update/{batch}/{curvature}"),
             Self::Scheme(name, _) => name.to_owned(),
         }
@@ -58,6 +62,7 @@ impl Pass {
             Self::Forward => Task::Forward,
             Self::Gradient => Task::Gradient,
             Self::Blocks(..) | Self::Scheme(..) => Task::Curvature,
+            Self::Descend => Task::Descend(Step::default().rate),
             // With mean Jacobians a step has a closed form; otherwise it is the paper's.
             Self::Update(batch, _) => Task::Update(Step {
                 solver: if batch == Batch::AverageJacobian {
@@ -74,7 +79,7 @@ impl Pass {
     pub(super) fn options(self, options: &RunOptions) -> RunOptions {
         // Without blocks every network is one program in every mode; the cheapest to derive is taken.
         let (batch, curvature, message) = match self {
-            Self::Forward | Self::Gradient => (
+            Self::Forward | Self::Gradient | Self::Descend => (
                 Batch::AverageJacobian,
                 Curvature::GaussNewton,
                 Message::Hessian,

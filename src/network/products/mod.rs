@@ -16,8 +16,7 @@ use super::arrays::Items;
 use super::batch::{Data, read};
 use super::blocks::value_array;
 use super::modular::{Numbers, gathered};
-use super::module::named_sizes;
-use super::prepare::{Definition, define};
+use super::prepare::{Definition, define, sized};
 use super::{Precision, RunError, RunOptions, Target, target};
 use crate::backend::Element;
 use crate::expr::{Name, Sizes};
@@ -247,17 +246,22 @@ pub struct ProductPass {
 #[derive(Debug)]
 pub struct ProductSession<T: Element>(Session<T>);
 
+/// What comes of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction<T> {
+    /// The mean loss.
+    pub loss: f64,
+    /// What it was made of besides targets, by the names of the loss and sample by sample.
+    pub values: Vec<(String, Vec<T>)>,
+}
+
 impl ProductPass {
     /// Derives and compiles every distinct module at the sizes and the number of samples of `options`.
     ///
     /// # Errors
     /// As [`Products::new`], but for its arrays.
     pub fn compile(file: &File, name: &str, options: &RunOptions) -> Result<Self, RunError> {
-        let definition = define(file, name, options)?;
-        let mut options = options.clone();
-        let dimensions = &definition.dimensions;
-        options.sizes.retain(|name, _| dimensions.contains(name));
-        let sizes = named_sizes(dimensions, &options.sizes)?;
+        let (definition, sizes, options) = sized(file, name, options)?;
         let prepared = Arc::new(prepared(&definition.network, &sizes, &options)?);
         Ok(Self {
             definition,
@@ -275,6 +279,20 @@ impl ProductPass {
         let network = &self.definition.network;
         let data = gathered(network, &self.sizes, self.options.batch_size, numbers)?;
         Session::new(&self.prepared, &data, &self.options).map(ProductSession)
+    }
+
+    /// Runs a batch forward alone.
+    ///
+    /// # Errors
+    /// As [`ModularPass::run`](super::ModularPass::run).
+    pub fn predict<T: Element>(&self, numbers: &Numbers<'_, T>) -> Result<Prediction<T>, RunError> {
+        let network = &self.definition.network;
+        let data = gathered(network, &self.sizes, self.options.batch_size, numbers)?;
+        let session = Session::forward(&self.prepared, &data)?;
+        Ok(Prediction {
+            loss: session.loss,
+            values: session.predictions(),
+        })
     }
 }
 

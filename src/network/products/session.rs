@@ -45,12 +45,8 @@ fn turning(moving: &Moving, is_loss: bool, curvature: Curvature) -> Result<&Prog
 }
 
 impl<T: Element> Session<T> {
-    /// Runs all samples forward, and their gradients back.
-    pub(super) fn new(
-        prepared: &Arc<Prepared>,
-        data: &Data<T>,
-        options: &RunOptions,
-    ) -> Result<Self, RunError> {
+    /// The parameters laid out, and no sample yet.
+    fn open(prepared: &Arc<Prepared>, data: &Data<T>) -> Self {
         let of_node = |node: &Node| -> Inputs<T> {
             let values = node.parameters.iter().filter_map(|(own, full)| {
                 let (_, value) = data.parameters.iter().find(|(name, _)| name == full)?;
@@ -58,14 +54,38 @@ impl<T: Element> Session<T> {
             });
             values.collect()
         };
-        let mut session = Self {
+        Self {
             fixed: prepared.nodes.iter().map(of_node).collect(),
             prepared: Arc::clone(prepared),
             sizes: data.sizes.clone(),
             samples: Vec::with_capacity(data.samples),
             loss: 0.0,
             gradient: Parameters::new(),
-        };
+        }
+    }
+
+    /// Runs all samples forward, and keeps of each what the loss reads.
+    pub(super) fn forward(prepared: &Arc<Prepared>, data: &Data<T>) -> Result<Self, RunError> {
+        let mut session = Self::open(prepared, data);
+        let programs = prepared.programs.iter();
+        let mut forward: Vec<_> = programs.map(|p| Executor::new(&p.forward)).collect();
+        for sample in 0..data.samples {
+            session.load(sample, data);
+            session.values(&mut forward)?;
+            let loss = session.take_back().pop();
+            session.samples.push(loss.into_iter().collect());
+        }
+        session.loss /= data.samples as f64;
+        Ok(session)
+    }
+
+    /// Runs all samples forward, and their gradients back.
+    pub(super) fn new(
+        prepared: &Arc<Prepared>,
+        data: &Data<T>,
+        options: &RunOptions,
+    ) -> Result<Self, RunError> {
+        let mut session = Self::open(prepared, data);
         let of = |program| Executor::new(program);
         let mut forward: Vec<_> = prepared.programs.iter().map(|p| of(&p.forward)).collect();
         let back = prepared.programs.iter().map(|p| p.moving.as_ref());
@@ -90,6 +110,21 @@ impl<T: Element> Session<T> {
 
     pub(super) fn sizes(&self) -> &Sizes {
         &self.sizes
+    }
+
+    /// What the loss reads of other nodes, by its own names and sample by sample.
+    pub(super) fn predictions(&self) -> Vec<(String, Vec<T>)> {
+        let nodes = &self.prepared.nodes;
+        let loss = nodes.len().saturating_sub(1);
+        let read = nodes.iter().flat_map(|node| &node.readers);
+        let own = read.filter(|(reader, _)| *reader == loss);
+        let of_samples = |(_, name): &(usize, Name)| {
+            let values = self.samples.iter().filter_map(|nodes| nodes.last());
+            let values = values.filter_map(|inputs| inputs.get(name));
+            let entries = values.flat_map(|value| value.iter().copied());
+            (name.to_string(), entries.collect())
+        };
+        own.map(of_samples).collect()
     }
 
     /// Lays a sample's data out for the nodes that read them.

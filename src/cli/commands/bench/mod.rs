@@ -5,8 +5,6 @@ mod measure;
 mod prepared;
 mod report;
 
-use std::thread::available_parallelism;
-
 use super::options::{failed, memory_limit, read_grouping, sizes};
 use super::passes::{self, Pass, unknown};
 use crate::backend::Element;
@@ -16,13 +14,11 @@ use crate::cli::choices::Dtype;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
+use crate::cli::threads::{cores, pool, threads};
 use crate::network::{Grouping, RunOptions, SeededArrays, Target, seeded_arrays, target};
 use measure::{Clock, Length, Peak};
 use prepared::{Subject, prepare};
 use report::{Report, Setting};
-
-/// The stack of a thread of the pool: deriving recurses.
-const STACK: usize = 1 << 26;
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +54,7 @@ pub(super) fn run(
         batch_size: arguments.batch_size as usize,
         precision: arguments.dtype.into(),
         grouping: compose.map_or(Ok(Grouping::default()), read_grouping)?,
-        limit: memory_limit(arguments.memory),
+        limit: memory_limit(arguments.resources.memory),
         rewriter,
         ..RunOptions::default()
     };
@@ -74,8 +70,7 @@ pub(super) fn run(
     // What is wrong with the network, its sizes or its data stops here; what comes later concerns single passes.
     let data = seeded_arrays(&file, &network, &options, arguments.chance.seed);
     let data = data.map_err(|e| failed(&e, output))?;
-    let cores = available_parallelism().map_or(1, usize::from);
-    let threads = arguments.threads.map_or(cores, |threads| threads as usize);
+    let (cores, threads) = (cores(), threads(arguments.resources.threads));
     let subject = Subject {
         file: &file,
         network: &network,
@@ -90,16 +85,7 @@ pub(super) fn run(
         length,
         allocations,
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| {
-            Failure::limit(
-                format!("{threads} threads cannot be started: {e}"),
-                "use fewer: --threads 1",
-            )
-        })?;
+    let pool = pool(threads)?;
     let measured = pool.install(|| match arguments.dtype {
         Dtype::F64 => measure::<f64>(&chosen, subject, clock, output),
         Dtype::F32 => measure::<f32>(&chosen, subject, clock, output),

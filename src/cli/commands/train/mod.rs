@@ -4,7 +4,6 @@ mod settings;
 mod shown;
 
 use std::path::Path;
-use std::thread::available_parallelism;
 
 use super::options::memory_limit;
 use crate::cli::Exit;
@@ -12,31 +11,25 @@ use crate::cli::arguments::Train;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
+use crate::cli::threads::pool;
 use crate::data::{DataSource, Dataset, Targets, load_dataset, write_whole};
 use crate::network::RunOptions;
-use crate::report::{curves, figure};
+use crate::report::{curves, diagnostic_curves, figure};
 use crate::training::{
-    Ending, Metrics, RunDirectory, Settings, Stop, TrainingError, read_metrics, resume, summarise,
-    train,
+    Ending, Metrics, RunDirectory, Settings, Stop, Training, TrainingError, read_diagnostics,
+    read_metrics, summarise,
 };
 use settings::settings;
 pub(super) use shown::Shown;
 
-/// The stack of a thread of the pool: deriving recurses.
-const STACK: usize = 1 << 26;
-
 /// Trains, or goes on.
 pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failure> {
     let rewriter = source::rewriter(&arguments.book)?;
-    let (directory, settings, goes_on) = match (&arguments.resume, &arguments.out) {
-        (Some(path), _) => {
-            let (directory, settings) = resumed(arguments, path)?;
-            (directory, settings, true)
-        }
+    let (directory, settings) = match (&arguments.resume, &arguments.out) {
+        (Some(path), _) => resumed(arguments, path)?,
         (None, Some(path)) => {
-            let settings = settings(arguments, output)?;
-            let directory = RunDirectory::create(path, &settings, arguments.force);
-            (directory.map_err(|error| failed(&error))?, settings, false)
+            RunDirectory::check(path, arguments.force).map_err(|error| failed(&error))?;
+            (RunDirectory::at(path), settings(arguments, output)?)
         }
         (None, None) => {
             return Err(Failure::bad_input(
@@ -46,15 +39,22 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
         }
     };
     let options = RunOptions {
-        limit: memory_limit(arguments.memory),
+        limit: memory_limit(arguments.resources.memory),
         rewriter,
         ..RunOptions::default()
     };
     let stop = stop()?;
     let pool = pool(settings.threads)?;
     let mut shown = Shown::new(output);
-    let begin = if goes_on { resume } else { train };
-    let ended = pool.install(|| begin(&directory, &settings, &options, &mut shown, &stop));
+    let training = Training {
+        settings: &settings,
+        options: &options,
+        stop: &stop,
+    };
+    let ended = pool.install(|| match arguments.resume {
+        Some(_) => training.resume(&directory, &mut shown),
+        None => training.begin(directory.path(), arguments.force, &mut shown),
+    });
     let Shown { last, .. } = shown;
     output.progress("");
     let ending = ended.map_err(|error| failed(&error))?;
@@ -67,8 +67,12 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
     drawn(&directory, &settings)?;
     match ending {
         Ending::Done => {
+            let more = match settings.diagnostics {
+                0 => "",
+                _ => ", diagnostics.csv, diagnostics.svg, diagnostics.png",
+            };
             output.line(&format!(
-                "{path}: config.json, metrics.csv, checkpoint.safetensors, curves.svg, curves.png"
+                "{path}: config.json, metrics.csv, checkpoint.safetensors, curves.svg, curves.png{more}"
             ))?;
             Ok(Exit::Done)
         }
@@ -95,14 +99,20 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
 fn drawn(run: &RunDirectory, settings: &Settings) -> Result<(), Failure> {
     let rows = read_metrics(&run.metrics()).map_err(|error| failed(&error))?;
     let summary = summarise(&settings.optimizer, &[("run", &rows)], settings.epochs);
-    let figure = figure(&curves(&[&summary]));
-    let png = figure.png();
-    let png = png.map_err(|error| Failure::limit(error, "`hbp report` draws SVG files"))?;
-    for (path, bytes) in [
-        (run.path().join("curves.svg"), figure.svg().into_bytes()),
-        (run.path().join("curves.png"), png),
-    ] {
-        write_whole(&path, &bytes).map_err(|error| failed(&error.into()))?;
+    let mut figures = vec![("curves", curves(&[&summary]))];
+    if settings.diagnostics > 0 {
+        // What cannot be read was said when it was written.
+        let rows = read_diagnostics(&run.diagnostics()).unwrap_or_default();
+        figures.push(("diagnostics", diagnostic_curves(&rows)));
+    }
+    for (name, panels) in figures.into_iter().filter(|(_, panels)| !panels.is_empty()) {
+        let figure = figure(&panels);
+        let png = figure.png();
+        let png = png.map_err(|error| Failure::limit(error, "`hbp report` draws SVG files"))?;
+        for (form, bytes) in [("svg", figure.svg().into_bytes()), ("png", png)] {
+            let path = run.figure(name, form);
+            write_whole(&path, &bytes).map_err(|error| failed(&error.into()))?;
+        }
     }
     Ok(())
 }
@@ -126,19 +136,6 @@ pub(super) fn stop() -> Result<Stop, Failure> {
     }
 }
 
-pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(STACK)
-        .build()
-        .map_err(|e| {
-            Failure::limit(
-                format!("{threads} threads cannot be started: {e}"),
-                "use fewer: --threads 1",
-            )
-        })
-}
-
 /// Why a run did not begin, or ended.
 pub(super) fn failed(error: &TrainingError) -> Failure {
     if error.is_limit() {
@@ -146,12 +143,6 @@ pub(super) fn failed(error: &TrainingError) -> Failure {
     } else {
         Failure::bad_input(error, error.help())
     }
-}
-
-/// The threads that are asked for, or one for every core.
-pub(super) fn threads(asked: Option<u32>) -> usize {
-    let cores = || available_parallelism().map_or(1, usize::from);
-    asked.map_or_else(cores, |threads| threads as usize)
 }
 
 /// Features and outputs of a sample, and whether those are classes.
@@ -170,9 +161,8 @@ fn resumed(arguments: &Train, path: &Path) -> Result<(RunDirectory, Settings), F
     let (directory, mut settings) = RunDirectory::open(path).map_err(|error| failed(&error))?;
     if let Some(epochs) = arguments.epochs {
         settings.epochs = epochs;
-        directory.keep(&settings).map_err(|error| failed(&error))?;
     }
-    if let Some(threads) = arguments.threads {
+    if let Some(threads) = arguments.resources.threads {
         settings.threads = threads as usize;
     }
     Ok((directory, settings))

@@ -1,12 +1,13 @@
 //! The settings of a run from what was asked for. Why all in words: they are what `config.json` holds.
 
-use super::{data_outline, failed, threads};
+use super::{data_outline, failed};
 use crate::cli::arguments::{OptimizerChoice, Steps, Train};
 use crate::cli::choices::word;
 use crate::cli::commands::options;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::source;
+use crate::cli::threads::threads;
 use crate::data::DataSource;
 use crate::hbp::{Scheme, SchemeModes};
 use crate::network::{RunOptions, Target, target};
@@ -18,7 +19,7 @@ pub(super) fn settings(arguments: &Train, output: &mut Output) -> Result<Setting
     if let Some(data) = &arguments.data {
         settings.data.clone_from(data);
     }
-    settings.threads = threads(arguments.threads);
+    settings.threads = threads(arguments.resources.threads);
     settings.epochs = arguments.epochs.unwrap_or(settings.epochs);
     settings.batch_size = arguments
         .batch_size
@@ -50,46 +51,6 @@ fn with_steps(settings: &mut Settings, steps: &Steps) -> Result<(), Failure> {
         Kflr => Some(Scheme::Kflr),
         Sgd | Adam | Newton | HessianFree => None,
     };
-    // What an optimiser does not read is not taken in silence.
-    let unread: &[(&str, bool)] = match optimizer {
-        Sgd | Adam => &[
-            ("--curvature", steps.curvature.is_some()),
-            ("--batch", steps.batch.is_some()),
-            ("--compose", steps.compose.is_some()),
-            ("--solver", steps.solver.is_some()),
-            ("--blocks", steps.blocks.is_some()),
-            ("--alpha", steps.alpha.is_some()),
-            ("--damping", steps.damping.is_some()),
-            ("--tolerance", steps.tolerance.is_some()),
-            ("--iterations", steps.iterations.is_some()),
-            ("--samples", steps.samples.is_some()),
-            ("--momentum", optimizer == Adam && steps.momentum.is_some()),
-        ],
-        HessianFree => &[
-            ("--batch", steps.batch.is_some()),
-            ("--compose", steps.compose.is_some()),
-            ("--solver", steps.solver.is_some()),
-            ("--blocks", steps.blocks.is_some()),
-            ("--samples", steps.samples.is_some()),
-            ("--momentum", steps.momentum.is_some()),
-        ],
-        Newton => &[("--momentum", steps.momentum.is_some())],
-        Kfac | Kfra | Kflr => &[
-            ("--momentum", steps.momentum.is_some()),
-            ("--curvature", steps.curvature.is_some()),
-            ("--batch", steps.batch.is_some()),
-            ("--samples", optimizer != Kfac && steps.samples.is_some()),
-        ],
-    };
-    if let Some((option, _)) = unread.iter().find(|(_, is_given)| *is_given) {
-        return Err(Failure::bad_input(
-            format!(
-                "{option} says nothing to --optimizer {}",
-                settings.optimizer
-            ),
-            "leave one of the two out; --optimizer newton takes every curvature and batch mode",
-        ));
-    }
     if optimizer == Adam {
         settings.learning_rate = 1e-3;
     }
@@ -137,7 +98,56 @@ fn with_steps(settings: &mut Settings, steps: &Steps) -> Result<(), Failure> {
     settings.tolerance = steps.tolerance.unwrap_or(settings.tolerance);
     settings.iterations = steps.iterations.map_or(settings.iterations, |n| n as usize);
     settings.samples = steps.samples.map_or(settings.samples, |n| n as usize);
-    Ok(())
+    all_are_read(settings, optimizer, steps)
+}
+
+/// What a step does not read, or an optimiser has fixed, is not taken in silence.
+fn all_are_read(
+    settings: &Settings,
+    optimizer: OptimizerChoice,
+    steps: &Steps,
+) -> Result<(), Failure> {
+    use OptimizerChoice::{Kfac, Kflr, Kfra};
+    let fixed: &[&str] = match optimizer {
+        Kfac => &["curvature", "batch"],
+        Kfra | Kflr => &["curvature", "batch", "samples"],
+        _ => &[],
+    };
+    let unread = settings.unread();
+    let given = [
+        ("curvature", steps.curvature.is_some()),
+        ("batch", steps.batch.is_some()),
+        ("compose", steps.compose.is_some()),
+        ("solver", steps.solver.is_some()),
+        ("blocks", steps.blocks.is_some()),
+        ("alpha", steps.alpha.is_some()),
+        ("damping", steps.damping.is_some()),
+        ("tolerance", steps.tolerance.is_some()),
+        ("iterations", steps.iterations.is_some()),
+        ("samples", steps.samples.is_some()),
+        ("momentum", steps.momentum.is_some()),
+    ];
+    let idle = |(name, is_given): &&(&str, bool)| {
+        *is_given && (unread.contains(name) || fixed.contains(name))
+    };
+    let Some((name, _)) = given.iter().find(idle) else {
+        return Ok(());
+    };
+    let of_solver = ["tolerance", "iterations"].contains(name) && !unread.contains(&"alpha");
+    Err(if of_solver {
+        Failure::bad_input(
+            format!("--{name} says nothing to --solver {}", settings.solver),
+            "leave it out, or take --solver cg",
+        )
+    } else {
+        Failure::bad_input(
+            format!(
+                "--{name} says nothing to --optimizer {}",
+                settings.optimizer
+            ),
+            "leave one of the two out; --optimizer newton takes every curvature and batch mode",
+        )
+    })
 }
 
 /// Takes up the network of the file, or a small one for the data.
