@@ -32,6 +32,10 @@ mod train;
 mod train_data;
 #[path = "cli/train_faults.rs"]
 mod train_faults;
+#[path = "cli/train_modes.rs"]
+mod train_modes;
+#[path = "cli/train_resume.rs"]
+mod train_resume;
 
 const AFFINE: &str = "module affine(x: R[n]) -> z: R[m] { param W: R[m, n]; z = W*x }";
 

@@ -7,6 +7,9 @@ use super::failure::Failure;
 /// The stack of a thread.
 const STACK: usize = 1 << 26;
 
+/// The most threads.
+pub(super) const MOST: u32 = 1024;
+
 /// The cores of the machine.
 pub(super) fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
@@ -19,6 +22,12 @@ pub(super) fn threads(asked: Option<u32>) -> usize {
 
 /// So many threads.
 pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
+    if !(1..=MOST as usize).contains(&threads) {
+        return Err(Failure::bad_input(
+            format!("{threads} is no number of threads: 1 to {MOST}"),
+            "give --threads, also with --resume",
+        ));
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.stack_size(STACK).build().map_err(|e| {
         Failure::limit(

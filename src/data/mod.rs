@@ -42,7 +42,7 @@ pub use parameters::{export_names, export_parameters, import_parameters};
 pub use safetensors::{Metadata, read_safetensors, safetensors_from, write_safetensors};
 pub use samples::{Dataset, Samples, Targets};
 pub use source::{DataSource, KnownDataset};
-pub use write::{npz_bytes, write_npz, write_whole};
+pub use write::{UNFINISHED, npz_bytes, write_npz, write_whole};
 
 /// Why data could not be read or written, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -66,7 +66,16 @@ pub fn export_parameters(
     let form = Form::of(path)?;
     let own: Vec<&str> = parameters.keys().map(String::as_str).collect();
     let names = export_names(&own);
-    let named = || names.iter().map(String::as_str).zip(parameters.values());
+    // A weight of one input is a column, which PyTorch does not take for a vector.
+    let arrays = parameters.iter().zip(&names).map(|((own, array), name)| {
+        let mut array = array.clone();
+        if own != name && name.ends_with(".weight") && array.shape.len() == 1 {
+            array.shape.push(1);
+        }
+        array
+    });
+    let arrays: Vec<Array> = arrays.collect();
+    let named = || names.iter().map(String::as_str).zip(&arrays);
     match form {
         Form::Safetensors => write_safetensors(path, named(), metadata),
         Form::Npz => {
@@ -190,7 +199,7 @@ fn arrays_of(
 /// What is wrong with an array as this parameter.
 fn fault(name: &str, shape: &[usize], array: &Array) -> Option<String> {
     let fits = match shape {
-        [] => array.values.len() == 1,
+        [] | [1] | [1, 1] => array.values.len() == 1,
         [n] | [n, 1] => array.shape == [*n] || array.shape == [*n, 1],
         _ => array.shape == shape,
     };

@@ -72,6 +72,9 @@ fn checked<'a>(
     Ok(items)
 }
 
+/// How the names of files begin that are being written; one that stays is of a process that was killed.
+pub const UNFINISHED: &str = ".hbp-";
+
 /// Writes a file whole or not at all.
 ///
 /// # Errors
@@ -94,7 +97,10 @@ pub(super) fn whole(
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "make room on the disk, or write to another one"
             }
-            _ => "give a path in a folder that exists and may be written to",
+            io::ErrorKind::FileTooLarge => {
+                "files may not grow so large here: write to another disk, or raise the limit"
+            }
+            _ => "give a path in a folder that exists and may be written to, on a disk with room",
         };
         // What it wraps names a temporary file, of which the user knows nothing.
         let reason = match e.get_ref() {
@@ -162,7 +168,7 @@ fn attempt(path: &Path, write: impl FnOnce(&mut dyn Target) -> io::Result<()>) -
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".hbp-");
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

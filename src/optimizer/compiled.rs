@@ -1,8 +1,9 @@
 //! The passes of a method. Why compiled for batches of one size: a step then knows all its numbers of operations, and allocates nothing.
 
-use super::{Damping, Method, Newton, OptimizerError, Problem};
+use super::{Damping, EvaluatorPass, Method, Newton, OptimizerError, Problem};
 use crate::network::{
-    Coefficient, Curvature, ModularPass, NetworkPass, ProductPass, RunOptions, Step, Task,
+    Batch, Coefficient, Curvature, Message, ModularPass, NetworkPass, ProductPass, RunOptions,
+    Step, Task, check_product_modes,
 };
 
 /// The passes of a method for batches of one size.
@@ -10,7 +11,7 @@ use crate::network::{
 pub struct Compiled {
     pub(super) pass: Pass,
     /// The loss after a step, where damping follows it.
-    pub(super) after: Option<NetworkPass>,
+    pub(super) after: Option<EvaluatorPass>,
     names: (String, String),
     pub(super) samples: usize,
 }
@@ -23,6 +24,8 @@ pub(super) enum Pass {
     Gradient(Box<NetworkPass>),
     /// Gradients and blocks, module by module.
     Blocks(Box<ModularPass>),
+    /// The same with the Hessians of every sample, for those whose loss Hessian has no root.
+    Roots(Box<ModularPass>, Option<Box<ModularPass>>),
     /// Gradients and products.
     Products(Box<ProductPass>),
 }
@@ -49,16 +52,15 @@ impl Compiled {
                     Err(_) => products(&options)?,
                 }
             }
-            Method::HessianFree(_) => products(&options)?,
+            Method::HessianFree(free) => {
+                check_product_modes(free.curvature, Batch::Exact)?;
+                products(&options)?
+            }
             Method::Newton(newton) => newton_pass(problem, newton, &options)?,
         };
         let follows = matches!(method.damping(), Some(Damping::LevenbergMarquardt { .. }));
-        let after = if follows {
-            let pass = NetworkPass::compile(file, name, &Task::Forward, &options);
-            Some(pass.map_err(|error| problem.located(error))?)
-        } else {
-            None
-        };
+        let after = follows.then(|| EvaluatorPass::compile(problem, samples));
+        let after = after.transpose()?;
         Ok(Self {
             pass,
             after,
@@ -110,11 +112,18 @@ fn newton_pass(
         is_measured: matches!(newton.damping, Damping::LevenbergMarquardt { .. })
             || newton.curvature == Curvature::Hessian,
     };
-    match NetworkPass::compile(file, name, &Task::Update(step), &options) {
-        Ok(pass) => Ok(Pass::Update(Box::new(pass))),
-        Err(error) => match ModularPass::compile(file, name, &options) {
-            Ok(pass) => Ok(Pass::Blocks(Box::new(pass))),
-            Err(_) => Err(problem.located(error)),
-        },
+    if let Ok(pass) = NetworkPass::compile(file, name, &Task::Update(step), &options) {
+        return Ok(Pass::Update(Box::new(pass)));
     }
+    let pass = ModularPass::compile(file, name, &options);
+    let pass = Box::new(pass.map_err(|error| problem.located(error))?);
+    if options.message == Message::Hessian || options.batch != Batch::Exact {
+        return Ok(Pass::Blocks(pass));
+    }
+    let whole = RunOptions {
+        message: Message::Hessian,
+        ..options
+    };
+    let whole = ModularPass::compile(file, name, &whole).ok();
+    Ok(Pass::Roots(pass, whole.map(Box::new)))
 }

@@ -8,7 +8,7 @@ use super::compiled::{Compiled, Pass};
 use super::damping::Outcome;
 use super::evaluate::{fill, load};
 use super::first_order::{Moments, adam, momentum};
-use super::{Batch, Damping, Method, OptimizerError, Parameters, blocks, free};
+use super::{Batch, Damping, Evaluator, Method, OptimizerError, Parameters, blocks, free};
 use crate::backend::Element;
 use crate::expr::Name;
 use crate::network::{Sampling, Session};
@@ -60,7 +60,7 @@ pub struct Optimizer<'p, T: Element> {
 struct Engine<'p, T: Element> {
     compiled: &'p Compiled,
     session: Option<Session<'p, T>>,
-    after: Option<Session<'p, T>>,
+    after: Option<Evaluator<'p, T>>,
 }
 
 impl<'p, T: Element> Optimizer<'p, T> {
@@ -75,9 +75,9 @@ impl<'p, T: Element> Optimizer<'p, T> {
             compiled,
             session: match &compiled.pass {
                 Pass::Update(pass) | Pass::Gradient(pass) => Some(Session::new(pass)),
-                Pass::Blocks(_) | Pass::Products(_) => None,
+                Pass::Blocks(_) | Pass::Roots(..) | Pass::Products(_) => None,
             },
-            after: compiled.after.as_ref().map(Session::new),
+            after: compiled.after.as_ref().map(Evaluator::new),
         });
         let kept = match method {
             Method::Momentum(_) => 1,
@@ -231,19 +231,17 @@ impl<'p, T: Element> Optimizer<'p, T> {
                 report.is_descent = slope.is_nan() || slope <= 0.0;
                 if let (Some(after), Some(alpha)) = (&mut engine.after, alpha) {
                     let length = session.number("length");
-                    for parameter in &self.parameters.0 {
-                        if let Some(moved) = session.input_mut(&parameter.name) {
-                            fill(after, &parameter.name, moved);
+                    let mut moved = self.parameters.clone();
+                    for parameter in &mut moved.0 {
+                        if let Some(slot) = session.input_mut(&parameter.name) {
+                            parameter.values.copy_from_slice(slot);
                         }
                     }
-                    fill(after, names.0, batch.x);
-                    fill(after, names.1, batch.y);
-                    after.run()?;
                     let outcome = Outcome {
                         slope,
                         length,
                         rate: newton.rate,
-                        loss: (loss, after.loss()),
+                        loss: (loss, after.evaluate(&moved, batch)?.loss),
                     };
                     self.alpha = Some(outcome.adapted(alpha));
                     if outcome.is_worse() {
@@ -296,7 +294,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
         let alpha = self.alpha.unwrap_or(1.0);
         let mut singular = None;
         let (loss, gradients, steps, rate) = match (&engine.compiled.pass, &self.method) {
-            (Pass::Blocks(pass), Method::Newton(newton)) => {
+            (Pass::Blocks(pass) | Pass::Roots(pass, _), Method::Newton(newton)) => {
                 let sampling = match newton.sampling {
                     Sampling::Drawn { targets, .. } => Sampling::Drawn {
                         targets,
@@ -304,7 +302,11 @@ impl<'p, T: Element> Optimizer<'p, T> {
                     },
                     Sampling::Exact => Sampling::Exact,
                 };
-                let run = pass.run(&numbers, sampling)?;
+                let run = match (pass.run(&numbers, sampling), &engine.compiled.pass) {
+                    // A loss Hessian without a root is no reason to end: the block is the same.
+                    (Err(_), Pass::Roots(_, Some(whole))) => whole.run(&numbers, sampling)?,
+                    (run, _) => run?,
+                };
                 let found = blocks::steps(&run, newton, alpha, epoch)?;
                 singular = found.singular;
                 (run.loss, run.gradients, found.steps, newton.rate)
@@ -346,13 +348,11 @@ impl<'p, T: Element> Optimizer<'p, T> {
         report.is_descent = slope <= 0.0;
         let engine = &mut self.engines[place];
         if let (Some(after), Some(before)) = (&mut engine.after, before) {
-            load(after, names, &self.parameters, batch);
-            after.run()?;
             let outcome = Outcome {
                 slope,
                 length,
                 rate,
-                loss: (loss, after.loss()),
+                loss: (loss, after.evaluate(&self.parameters, batch)?.loss),
             };
             self.alpha = Some(outcome.adapted(alpha));
             if outcome.is_worse() {

@@ -44,6 +44,11 @@ impl OptimizerError {
         }
     }
 
+    /// True where a block has NaN or infinities, as those of a run that diverges.
+    pub fn is_not_finite(&self) -> bool {
+        matches!(self, Self::Block { error, .. } if *error == CurvatureError::NotFinite)
+    }
+
     /// True where a limit was reached.
     pub fn is_limit(&self) -> bool {
         match self {

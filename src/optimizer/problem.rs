@@ -138,7 +138,7 @@ impl Problem {
             options: options.clone(),
             input: value(input),
             target: value(target),
-            has_numbers: target.shape.is_scalar(),
+            has_numbers: takes_numbers(target),
             distribution: (network.loss.module.model.as_ref()).map(|model| model.distribution),
             shapes: parameters,
         })
@@ -174,11 +174,16 @@ impl Problem {
             }
         }
         if let Some(target) = network.targets.first() {
-            if target.shape.is_scalar() && is_class {
+            if takes_numbers(target) && is_class {
                 (outputs, is_class) = (1, false);
             }
             if target.shape.is_column() {
                 bind(&target.shape.rows, outputs);
+            }
+            // The last classes may have no sample.
+            let declared = target.shape.rows.evaluate(&options.sizes);
+            if let Some(classes) = declared.filter(|classes| is_class && *classes > outputs) {
+                outputs = classes;
             }
         }
         let problem = Self::new(file, name, &options)?;
@@ -274,6 +279,11 @@ impl Problem {
     pub(super) fn located(&self, error: RunError) -> OptimizerError {
         OptimizerError::Run(error.located(&self.file))
     }
+}
+
+/// True for a target to which whole numbers are numbers. A distribution of one entry is a class.
+fn takes_numbers(target: &NetworkValue) -> bool {
+    target.shape.is_scalar() && !target.facts.distribution
 }
 
 fn several(network: &Network, what: &str, count: usize) -> OptimizerError {

@@ -65,6 +65,32 @@ pub(crate) fn entries<T: Element>(array: &Array, rows: usize, cols: usize) -> Op
     )
 }
 
+fn foreign(path: &Path, what: &str) -> TrainingError {
+    TrainingError::setting(
+        format!("`{}` is no checkpoint of this run: {what}", path.display()),
+        "put the file back as it was, or begin anew with `hbp train --force`",
+    )
+}
+
+/// The parameters alone, and how many epochs were done.
+pub(super) fn read_parameters(
+    path: &Path,
+) -> Result<(IndexMap<String, Array>, u64), TrainingError> {
+    let read = read_safetensors(path).map_err(|error| foreign(path, &error.message));
+    let (mut arrays, metadata) = read?;
+    // No name of the language begins with a digit.
+    let is_state = |name: &str| {
+        let place = name.strip_prefix("state.");
+        place.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    arrays.retain(|name, _| !is_state(name));
+    let epoch = metadata.get("epoch").and_then(|text| text.parse().ok());
+    Ok((
+        arrays,
+        epoch.ok_or_else(|| foreign(path, "it has no `epoch`"))?,
+    ))
+}
+
 impl<T: Element> Checkpoint<T> {
     /// Writes the file, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> Result<(), TrainingError> {
@@ -106,13 +132,9 @@ impl<T: Element> Checkpoint<T> {
         like: &Parameters<T>,
         kept: usize,
     ) -> Result<Self, TrainingError> {
-        let (arrays, metadata) = read_safetensors(path)?;
-        let foreign = |what: &str| {
-            TrainingError::setting(
-                format!("`{}` is no checkpoint of this run: {what}", path.display()),
-                "go on from the run's own directory, unchanged",
-            )
-        };
+        let foreign = |what: &str| foreign(path, what);
+        let read = read_safetensors(path).map_err(|error| foreign(&error.message));
+        let (arrays, metadata) = read?;
         let read = |prefix: &str| -> Result<Parameters<T>, TrainingError> {
             let mut found = like.clone();
             for parameter in &mut found.0 {

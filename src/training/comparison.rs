@@ -144,8 +144,11 @@ pub fn compare(runs: Vec<RecordedRun>) -> RunComparison {
     }
 }
 
+/// Settings by name.
+type Entries = Vec<(String, Value)>;
+
 /// The settings as `config.json` has them, in its order, nothing for what the run does not read; every run has the same keys.
-fn entries(run: &RecordedRun) -> Vec<(String, Value)> {
+fn entries(run: &RecordedRun) -> Entries {
     let Ok(Value::Object(entries)) = serde_json::to_value(&run.settings) else {
         return Vec::new();
     };
@@ -157,13 +160,17 @@ fn entries(run: &RecordedRun) -> Vec<(String, Value)> {
     entries.into_iter().map(read).collect()
 }
 
-/// The places of runs that differ by seed alone.
+/// Settings on which no number of a run depends.
+const OF_NO_ACCOUNT: [&str; 3] = ["threads", "checkpoint_seconds", "diagnostics"];
+
+/// The places of runs that differ by seed alone, or by what is of no account.
 fn grouped(runs: &[RecordedRun]) -> Vec<Vec<usize>> {
-    let but_seed = |run: &RecordedRun| Settings {
-        seed: 0,
-        ..run.settings.clone()
+    let but_seed = |run: &RecordedRun| {
+        let mut entries = entries(run);
+        entries.retain(|(key, _)| key != "seed" && !OF_NO_ACCOUNT.contains(&key.as_str()));
+        entries
     };
-    let mut groups: Vec<(Settings, BTreeSet<u64>, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<(Entries, BTreeSet<u64>, Vec<usize>)> = Vec::new();
     for (place, run) in runs.iter().enumerate() {
         let (key, seed) = (but_seed(run), run.settings.seed);
         let known = groups
@@ -189,7 +196,9 @@ fn labels(runs: &[RecordedRun], differences: &[Difference], groups: &[Vec<usize>
         .collect();
     let told = |labels: &[String]| labels.iter().collect::<BTreeSet<_>>().len();
     for difference in differences {
-        if ["optimizer", "seed"].contains(&difference.key.as_str()) {
+        if ["optimizer", "seed"].contains(&difference.key.as_str())
+            || OF_NO_ACCOUNT.contains(&difference.key.as_str())
+        {
             continue;
         }
         let shown = shown_values(&difference.values);

@@ -4,7 +4,24 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::{Settings, TrainingError};
-use crate::data::{DataError, write_whole};
+use crate::data::{DataError, UNFINISHED, write_whole};
+
+/// The files of a run.
+const FILES: [&str; 8] = [
+    "config.json",
+    "metrics.csv",
+    "checkpoint.safetensors",
+    "diagnostics.csv",
+    "curves.svg",
+    "curves.png",
+    "diagnostics.svg",
+    "diagnostics.png",
+];
+
+/// True for a file that was being written when its process was killed.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
 
 /// As long as it lives, no other process trains in the directory.
 #[derive(Debug)]
@@ -25,7 +42,12 @@ impl RunDirectory {
     /// # Errors
     /// As said.
     pub fn check(path: &Path, force: bool) -> Result<(), TrainingError> {
-        let is_used = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        let is_used = fs::read_dir(path).is_ok_and(|entries| {
+            let mut names = entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.file_name());
+            names.any(|name| !is_unfinished(&name.to_string_lossy()))
+        });
         let has_run = Self::at(path).config().exists();
         match (is_used, force, has_run) {
             (true, false, _) => Err(TrainingError::setting(
@@ -53,16 +75,8 @@ impl RunDirectory {
         let run = Self::at(path);
         fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
         let held = run.hold()?;
-        for file in [
-            run.config(),
-            run.metrics(),
-            run.checkpoint(),
-            run.diagnostics(),
-            run.figure("curves", "svg"),
-            run.figure("curves", "png"),
-            run.figure("diagnostics", "svg"),
-            run.figure("diagnostics", "png"),
-        ] {
+        for file in FILES {
+            let file = path.join(file);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(unwritable(&file, &error));
@@ -74,7 +88,14 @@ impl RunDirectory {
         Ok((run, held))
     }
 
-    /// Keeps other processes from training in the directory. Why the directory itself is locked: files in it are replaced.
+    /// True for a path of one of the files of a run, which nothing else may write over.
+    pub fn owns(file: &Path) -> bool {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let name = file.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| FILES.contains(&name)) && Self::at(folder).config().exists()
+    }
+
+    /// Keeps other processes from training in the directory, and clears away what a kill left unfinished. Why the directory itself is locked: files in it are replaced.
     ///
     /// # Errors
     /// When another one does.
@@ -88,7 +109,16 @@ impl RunDirectory {
                 "wait for it to end, end it (Ctrl-C saves), or choose another directory",
             )),
             Err(TryLockError::Error(_)) => Ok(Held { _lock: None }),
-            Ok(()) => Ok(Held { _lock: Some(lock) }),
+            Ok(()) => {
+                let entries = fs::read_dir(&self.path).into_iter().flatten();
+                for entry in entries.filter_map(Result::ok) {
+                    if is_unfinished(&entry.file_name().to_string_lossy()) {
+                        // What stays is in nobody's way.
+                        let _ = fs::remove_file(entry.path());
+                    }
+                }
+                Ok(Held { _lock: Some(lock) })
+            }
         }
     }
 

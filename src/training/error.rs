@@ -40,7 +40,7 @@ impl TrainingError {
     pub fn help(&self) -> String {
         match self {
             Self::Data(error) => error.help.clone(),
-            Self::Step { error, .. } => error.help(),
+            Self::Step { error, .. } => followable(error.help()),
             Self::Setting { help, .. } => help.clone(),
         }
     }
@@ -48,6 +48,18 @@ impl TrainingError {
     /// True where a limit was reached.
     pub fn is_limit(&self) -> bool {
         matches!(self, Self::Step { error, .. } if error.is_limit())
+    }
+}
+
+/// Training has an option for the optimiser, and none for what travels backwards.
+fn followable(help: String) -> String {
+    if ["--message", "hbp run"]
+        .iter()
+        .any(|word| help.contains(word))
+    {
+        "take --optimizer newton, whose --curvature and --batch can be chosen, --optimizer hessian-free, or one of first order".to_owned()
+    } else {
+        help
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::metrics::is_whole;
 use super::{
     Ending, Progress, RunDirectory, Settings, Stop, Training, TrainingError, read_metrics,
     read_settings,
@@ -141,11 +142,16 @@ impl Experiment {
             epochs: settings.epochs,
             threads: settings.threads,
             version: settings.version.clone(),
+            data_fingerprint: settings.data_fingerprint.clone(),
             ..before.clone()
         };
         if like != settings {
             return Err(TrainingError::setting(
-                format!("`{}` holds a run with other settings", part.path.display()),
+                format!(
+                    "`{}` holds a run with other settings: {}",
+                    part.path.display(),
+                    differing(&like, &settings).join(", ")
+                ),
                 "choose another --out, or give the options that the experiment was begun with",
             ));
         }
@@ -153,11 +159,35 @@ impl Experiment {
         let has_ended = read_metrics(&run.metrics()).is_ok_and(|rows| {
             let last = rows.last();
             // A run that diverged would diverge again.
-            last.is_some_and(|row| row.epoch >= settings.epochs || !row.train_loss.is_finite())
+            is_whole(&rows)
+                && last
+                    .is_some_and(|row| row.epoch >= settings.epochs || !row.train_loss.is_finite())
         });
         if has_ended {
             return Ok(Ending::Done);
         }
+        // What tells the data from others is known to the run alone.
+        let settings = Settings {
+            data_fingerprint: before.data_fingerprint,
+            ..settings.clone()
+        };
+        let training = Training {
+            settings: &settings,
+            options,
+            stop,
+        };
         training.resume(&run, progress)
     }
+}
+
+/// The names of settings that differ.
+fn differing(left: &Settings, right: &Settings) -> Vec<String> {
+    let entries = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
+    let (left, right) = (entries(left), entries(right));
+    let names = left
+        .as_object()
+        .into_iter()
+        .flat_map(|entries| entries.keys());
+    let differs = |name: &&String| left.get(*name) != right.get(*name);
+    names.filter(differs).cloned().collect()
 }

@@ -62,7 +62,7 @@ impl Metrics {
 /// # Errors
 /// When the file cannot be read, or a line is no row.
 pub fn read_metrics(path: &Path) -> Result<Vec<Metrics>, TrainingError> {
-    let text = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let wrong = |number: usize, what: &str| {
         TrainingError::setting(
             format!("line {number} of `{}` {what}", path.display()),
@@ -94,10 +94,20 @@ impl MetricsFile {
 
     /// A file without the rows after an epoch, and without a row that was cut off.
     pub(super) fn resume(path: &Path, epoch: u64) -> Result<Self, TrainingError> {
-        let text = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
         let rows = text.lines().skip(1).map_while(Metrics::read);
+        let rows: Vec<Metrics> = rows.filter(|row| row.epoch <= epoch).collect();
+        if !is_whole(&rows) || rows.len() as u64 != epoch + 1 {
+            return Err(TrainingError::setting(
+                format!(
+                    "`{}` has not all rows of epochs 0 to {epoch}, after which the checkpoint was written",
+                    path.display()
+                ),
+                "put the file back as it was, or begin anew with `hbp train --force`",
+            ));
+        }
         let mut kept = format!("{HEADER}\n");
-        for row in rows.filter(|row| row.epoch <= epoch) {
+        for row in &rows {
             kept.push_str(&row.line());
             kept.push('\n');
         }
@@ -120,6 +130,18 @@ impl MetricsFile {
         let written = writeln!(self.file, "{}", row.line()).and_then(|()| self.file.sync_data());
         written.map_err(|error| failed("write", &self.path, &error))
     }
+}
+
+/// True when the rows are of epochs 0, 1, 2, ….
+pub(super) fn is_whole(rows: &[Metrics]) -> bool {
+    rows.iter().zip(0..).all(|(row, epoch)| row.epoch == epoch)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> TrainingError {
+    TrainingError::setting(
+        format!("cannot read `{}`: {error}", path.display()),
+        "give the directory of a whole run; one without its metrics is begun anew with `hbp train --force`",
+    )
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> TrainingError {

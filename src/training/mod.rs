@@ -4,6 +4,7 @@ mod checkpoint;
 mod comparison;
 mod diagnostics;
 mod directory;
+mod epochs;
 mod error;
 mod experiment;
 mod export;

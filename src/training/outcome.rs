@@ -73,7 +73,8 @@ pub fn outcome(run: &RecordedRun) -> Outcome {
     let first = rows.first();
     let begun = first.map_or(0.0, |row| row.seconds);
     let ended = rows.last().map(|row| (row.epoch, row.seconds));
-    let limit = 0.9 * first.map_or(f64::NAN, |row| row.train_loss);
+    // Nine tenths of a loss above zero; below zero a tenth less.
+    let limit = first.map_or(f64::NAN, |row| row.train_loss - 0.1 * row.train_loss.abs());
     Outcome {
         state,
         epochs,
@@ -147,6 +148,7 @@ mod tests {
             (vec![2.0, 1.0, nan], 9, diverged(2), 1, Some(1)),
             (vec![nan], 9, diverged(0), 0, None),
             (vec![2.0], 0, RunState::Done, 0, None),
+            (vec![-2.0, -2.1, -2.3], 2, RunState::Done, 2, Some(2)),
         ] {
             let found = run(&losses, epochs);
             assert_eq!(

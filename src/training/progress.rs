@@ -32,16 +32,31 @@ impl Progress for () {}
 
 /// A wish to end: the run saves where it is and returns.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    is_asked: AtomicBool,
+    has_work: AtomicBool,
+}
 
 impl Stop {
     /// Asks the run to end after its step.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.is_asked.store(true, Ordering::SeqCst);
     }
 
     /// True once somebody asked.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.is_asked.load(Ordering::SeqCst)
+    }
+
+    /// True while there are steps that are not saved: not while a run is prepared, when nothing would be lost by ending at once.
+    pub fn has_work(&self) -> bool {
+        self.0.has_work.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn work(&self, has_work: bool) {
+        self.0.has_work.store(has_work, Ordering::SeqCst);
     }
 }

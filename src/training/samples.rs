@@ -1,13 +1,14 @@
 //! Samples as passes take them, in an order that a seed and an epoch give. Why no state: a run that is resumed in the middle of an epoch sees what it would
 //! have seen.
 
+use flate2::Crc;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::TrainingError;
 use crate::backend::Element;
-use crate::data::{Samples, Targets};
+use crate::data::{Dataset, Samples, Targets};
 use crate::expr::{Distribution, Facts};
 use crate::network::check_facts;
 use crate::optimizer::{Batch, OptimizerError, Problem, Value};
@@ -159,6 +160,33 @@ fn by_columns<T: Copy>(values: &[T], of: &Value) -> Vec<T> {
         }
     }
     turned
+}
+
+/// What tells data from others: their numbers of samples, and a checksum of all entries.
+pub(super) fn fingerprint<T: Element>(data: &Dataset<T>) -> String {
+    let mut checksum = Crc::new();
+    let mut bytes = Vec::new();
+    for samples in [&data.train, &data.test] {
+        for sample in samples.features().chunks(samples.n_features()) {
+            bytes.clear();
+            bytes.extend(sample.iter().flat_map(|value| value.double().to_le_bytes()));
+            checksum.update(&bytes);
+        }
+        match samples.targets() {
+            Targets::Classes(labels) => {
+                for label in labels {
+                    checksum.update(&label.to_le_bytes());
+                }
+            }
+            Targets::Values { values, .. } => {
+                for value in values {
+                    checksum.update(&value.to_le_bytes());
+                }
+            }
+        }
+    }
+    let (train, test) = (data.train.len(), data.test.len());
+    format!("{train}+{test}-{:08x}", checksum.sum())
 }
 
 /// The order of the samples in an epoch, counted from 1.

@@ -29,6 +29,9 @@ pub struct Settings {
     pub dims: BTreeMap<String, usize>,
     /// Where the data are from: [`crate::data::DataSource`].
     pub data: String,
+    /// What tells these data from others; empty before they are read.
+    #[serde(default)]
+    pub data_fingerprint: String,
     /// `sgd`, `adam`, `newton`, `kfac`, `kfra`, `kflr` or `hessian-free`.
     pub optimizer: String,
     /// The curvature of Newton's steps.
@@ -89,6 +92,7 @@ impl Settings {
             network: String::new(),
             dims: BTreeMap::new(),
             data: "digits".to_owned(),
+            data_fingerprint: String::new(),
             optimizer: "newton".to_owned(),
             curvature: "pch-abs".to_owned(),
             batch: "average-jacobian".to_owned(),
@@ -117,41 +121,24 @@ impl Settings {
     }
 
     /// The names of the settings of a step that the optimiser, or the solver, does not read.
-    pub fn unread(&self) -> &'static [&'static str] {
+    pub fn unread(&self) -> Vec<&'static str> {
+        let of_blocks = ["batch", "message", "compose", "solver", "blocks", "samples"];
+        let of_systems = ["curvature", "alpha", "damping", "tolerance", "iterations"];
         match (self.optimizer.as_str(), self.solver.as_str()) {
-            ("sgd", _) => &[
-                "curvature",
-                "batch",
-                "message",
-                "compose",
-                "solver",
-                "alpha",
-                "damping",
-                "blocks",
-                "tolerance",
-                "iterations",
-                "samples",
-                "adam",
-            ],
-            ("adam", _) => &[
-                "curvature",
-                "batch",
-                "message",
-                "compose",
-                "solver",
-                "alpha",
-                "damping",
-                "blocks",
-                "tolerance",
-                "iterations",
-                "samples",
-                "momentum",
-            ],
-            ("hessian-free", _) => &[
-                "batch", "message", "compose", "solver", "blocks", "samples", "momentum", "adam",
-            ],
-            (_, "exact") => &["tolerance", "iterations", "momentum", "adam"],
-            _ => &["momentum", "adam"],
+            ("sgd", _) => [&of_blocks[..], &of_systems, &["adam"]].concat(),
+            ("adam", _) => [&of_blocks[..], &of_systems, &["momentum"]].concat(),
+            ("hessian-free", _) => [&of_blocks[..], &["momentum", "adam"]].concat(),
+            (_, "exact") => vec!["tolerance", "iterations", "momentum", "adam"],
+            _ => vec!["momentum", "adam"],
+        }
+    }
+
+    /// The options by which steps become smaller, in words.
+    pub fn smaller_steps(&self) -> &'static str {
+        if self.unread().contains(&"alpha") {
+            "a smaller --lr would"
+        } else {
+            "a smaller --lr, more --alpha, or --damping levenberg-marquardt would"
         }
     }
 
@@ -232,7 +219,7 @@ impl Settings {
                 let tolerance = tolerance.ok_or_else(|| {
                     TrainingError::setting(
                         format!(
-                            "the tolerance {} of conjugate gradients is below zero",
+                            "the tolerance {} of conjugate gradients is no number from 0 on",
                             self.tolerance
                         ),
                         "the paper takes 0.1",
@@ -296,11 +283,24 @@ impl Settings {
     /// # Errors
     /// When the text is no JSON, or a setting is missing, unknown or of another type.
     pub fn from_json(path: &str, text: &str) -> Result<Self, TrainingError> {
-        serde_json::from_str(text).map_err(|error| {
+        let wrong = |what: &str| {
             TrainingError::setting(
-                format!("`{path}` holds no settings of a run: {error}"),
+                format!("`{path}` holds no settings of a run: {what}"),
                 "give the directory of a run that `hbp train` began, with the same version",
             )
-        })
+        };
+        let settings: Self =
+            serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+        let faults = [
+            (settings.batch_size == 0, "a batch has no samples"),
+            (
+                !(settings.checkpoint_seconds >= 0.0 && settings.checkpoint_seconds.is_finite()),
+                "the seconds between checkpoints are no number from 0 on",
+            ),
+        ];
+        match faults.iter().find(|(is_fault, _)| *is_fault) {
+            Some((_, what)) => Err(wrong(what)),
+            None => Ok(settings),
+        }
     }
 }

@@ -78,5 +78,14 @@ pub(super) fn first_parameters<T: Element>(
             parameter.values = values;
         }
     }
+    if !parameters.is_finite() {
+        return Err(TrainingError::setting(
+            format!(
+                "`{}` holds a number too large for {}",
+                settings.parameters, settings.dtype
+            ),
+            "compute with --dtype f64",
+        ));
+    }
     Ok(parameters)
 }

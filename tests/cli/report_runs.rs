@@ -86,6 +86,27 @@ fn seeds_are_averaged_and_differences_named() {
     assert_eq!(run(3)["seconds_per_epoch"], 1.0);
 }
 
+/// Threads change no number, and SGD reads no curvature.
+#[test]
+fn what_is_of_no_account_tells_no_runs_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "a", &[2.0, 1.0], |s| (s.seed, s.threads) = (1, 1));
+    write(path, "b", &[2.0, 1.5], |s| {
+        (s.seed, s.threads, s.diagnostics) = (2, 2, 1);
+        "ggn".clone_into(&mut s.curvature);
+    });
+    write(path, "n", &[2.0, 0.5], |s| {
+        "newton".clone_into(&mut s.optimizer);
+        "ggn".clone_into(&mut s.curvature);
+    });
+    let found = json(path, "@a @b @n");
+    let groups = found["groups"].as_array().unwrap();
+    let labels: Vec<&Value> = groups.iter().map(|group| &group["label"]).collect();
+    assert_eq!(labels, ["sgd", "newton"]);
+    assert!(found["differences"].get("curvature").is_none(), "{found}");
+}
+
 #[test]
 fn the_text_says_all_of_it() {
     let folder = some();
@@ -94,7 +115,7 @@ fn the_text_says_all_of_it() {
     for part in [
         "  optimizer           sgd      newton\n",
         "  seed                1, 2, 3  0\n",
-        "diverged after epoch 1",
+        "diverged in epoch 1",
         "mean ± sd of 2 seeds",
         "without 1 not done",
         "2.0000 ± 1.4142",

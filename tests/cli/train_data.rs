@@ -9,24 +9,24 @@ use hbp::data::{Array, Item, write_npz};
 use super::hbp;
 use super::train::{metrics, path, train};
 
-fn noise(place: usize) -> f64 {
+pub(super) fn noise(place: usize) -> f64 {
     ((place * 7919 + 13) % 997) as f64 / 498.5 - 1.0
 }
 
-fn array(shape: &[usize], value: impl Fn(usize) -> f64) -> Item {
+pub(super) fn array(shape: &[usize], value: impl Fn(usize) -> f64) -> Item {
     let count = shape.iter().product();
     Array::new(shape.to_vec(), (0..count).map(value).collect())
         .unwrap()
         .into()
 }
 
-fn write(file: &str, items: &[(&str, Item)]) {
+pub(super) fn write(file: &str, items: &[(&str, Item)]) {
     let named = items.iter().map(|(name, item)| (*name, item));
     write_npz(Path::new(file), named).unwrap();
 }
 
 /// Every file of a directory.
-fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let read = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().unwrap();
@@ -92,7 +92,7 @@ fn a_refused_start_changes_nothing() {
     assert_eq!(metrics(&run).len(), 4);
 }
 
-fn labels(classes: usize) -> Item {
+pub(super) fn labels(classes: usize) -> Item {
     let labels = (0..20).map(|k| (k % classes) as f64).collect();
     let array = Array::new(vec![20], labels).unwrap();
     Item::from(array.with_kind(hbp::data::Kind::Integer))

@@ -72,7 +72,7 @@ pub(in crate::cli) struct Later {
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Resources {
     /// The threads that kernels may use [default: one for every core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::cli::threads::MOST)))]
     pub(in crate::cli) threads: Option<u32>,
     /// The memory that data and buffers may take, as in 2GiB or 500MB [default: what the machine has free].
     #[arg(long, value_name = "SIZE", value_parser = memory)]

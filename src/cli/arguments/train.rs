@@ -18,14 +18,22 @@ Examples:
 
 RUN holds config.json (every setting, the network's text), metrics.csv (a row an epoch), checkpoint.safetensors (parameters and the
 optimiser's state, replaced at once), curves.svg and curves.png. train_loss is, as in the paper, that of a random part of the training set as
-large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with --resume; Ctrl-C saves where it is. The same
-settings and seed give the same metrics but for seconds.
+large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with
+--resume; Ctrl-C saves where it is. The same settings and seed give the same metrics but for seconds.
 
 A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. kfac, kfra, kflr are Newton with the curvature, the batch
-average and the message of their authors. Data: digits are inside the program; fashion-mnist, mnist and cifar10 are looked for where they are
+average and the message of their authors. Conjugate gradients run for a whole parameter with its block cut by --blocks; for each group
+of rows by itself where a step is no single program. Data: digits are inside the program; fashion-mnist, mnist and cifar10 are looked for where they are
 usually installed; DIR holds IDX or CIFAR-10 files; FILE.npz holds x, y and, if wanted, x_test, y_test.
 
 Exit codes: 0 done, or stopped and saved · 1 diverged · 2 bad input · 3 limits reached.";
+
+/// A time.
+fn seconds(text: &str) -> Result<f64, String> {
+    let found = text.parse::<f64>().ok();
+    let found = found.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    found.ok_or_else(|| "seconds are a number from 0 on".to_owned())
+}
 
 /// How parameters move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,8 +99,8 @@ pub(in crate::cli) struct Train {
         conflicts_with = "resume"
     )]
     pub(in crate::cli) out: Option<PathBuf>,
-    /// Go on with a run from its last checkpoint; of other settings only --epochs and --threads may be given.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "data", "optimizer", "seed", "batch_size", "dtype", "network", "dims", "parameters"])]
+    /// Go on with a run from its last checkpoint; of other settings only --epochs, --threads, --checkpoint-seconds and --data, a new place of the same data, may be given.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["force", "seed", "batch_size", "dtype", "network", "dims", "parameters", "diagnostics", "optimizer", "curvature", "batch", "compose", "solver", "blocks", "alpha", "damping", "lr", "momentum", "tolerance", "iterations", "samples", "initialisation"])]
     pub(in crate::cli) resume: Option<PathBuf>,
     /// Begin anew in a directory that holds a run; it is removed once everything that is asked for fits.
     #[arg(long)]
@@ -126,9 +134,9 @@ pub(in crate::cli) struct Train {
     /// Write trace, spectrum, condition and distances of the blocks to diagnostics.csv, every so many epochs.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) diagnostics: Option<u64>,
-    /// The most seconds between checkpoints; there is one after every epoch.
-    #[arg(long, value_name = "S", default_value_t = 60.0)]
-    pub(in crate::cli) checkpoint_seconds: f64,
+    /// The most seconds between checkpoints; there is one after every epoch [default: 60].
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub(in crate::cli) checkpoint_seconds: Option<f64>,
     #[command(flatten)]
     pub(in crate::cli) resources: Resources,
     #[command(flatten)]
@@ -157,19 +165,24 @@ pub(in crate::cli) struct Steps {
     #[arg(long, value_name = "K")]
     pub(in crate::cli) blocks: Option<String>,
     /// α, or the first one [default: 0.02].
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub(in crate::cli) alpha: Option<f64>,
     /// How α is found [default: fixed].
     #[arg(long, value_enum)]
     pub(in crate::cli) damping: Option<DampingChoice>,
     /// γ [default: 0.1; 0.001 for adam].
-    #[arg(long, value_name = "G", visible_alias = "learning-rate")]
+    #[arg(
+        long,
+        value_name = "G",
+        visible_alias = "learning-rate",
+        allow_negative_numbers = true
+    )]
     pub(in crate::cli) lr: Option<f64>,
     /// μ of sgd [default: 0.9].
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
     pub(in crate::cli) momentum: Option<f64>,
     /// The relative residual at which conjugate gradients stop [default: 0.1].
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub(in crate::cli) tolerance: Option<f64>,
     /// The most products of conjugate gradients for a block [default: 50].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

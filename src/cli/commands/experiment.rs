@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::memory_limit;
-use super::train::{Shown, data_outline, failed, stop};
+use super::train::{Shown, data_outline, failed, not_of_a_run, placed, stop};
 use crate::cli::Exit;
 use crate::cli::arguments::{Experiment as Arguments, Export};
 use crate::cli::choices::word;
@@ -74,10 +74,10 @@ fn summaries(experiment: &Experiment, folder: &Path) -> Result<Vec<Summary>, Fai
         let own = parts.iter().filter(|part| part.name == of.name);
         let runs = own.map(|part| {
             let rows = read_metrics(&part.path.join("metrics.csv"));
-            Ok((
-                format!("{}, seed {}", part.name, part.seed),
-                rows.map_err(|error| failed(&error))?,
-            ))
+            let mut rows = rows.map_err(|error| failed(&error))?;
+            // A run may have gone further before.
+            rows.retain(|row| row.epoch <= experiment.settings.epochs);
+            Ok((format!("{}, seed {}", part.name, part.seed), rows))
         });
         let runs = runs.collect::<Result<Vec<_>, Failure>>()?;
         let runs: Vec<(&str, &[Metrics])> = runs
@@ -136,7 +136,11 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         .parse()
         .unwrap_or_else(|never| match never {});
     let is_small = source == DataSource::Known(KnownDataset::Digits);
-    let (features, outputs, is_classification) = data_outline(&source)?;
+    let mut defaults = Settings::defaults();
+    if let Some(dtype) = &arguments.dtype {
+        defaults.dtype = word(dtype);
+    }
+    let (features, outputs, is_classification) = data_outline(&source, &defaults)?;
     let hidden = arguments.hidden.clone();
     let hidden = hidden.unwrap_or_else(|| {
         if is_small {
@@ -151,22 +155,17 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
             "as in --hidden 128,64",
         ));
     }
-    let defaults = Settings::defaults();
     let settings = Settings {
         file: "figure5.hbp".to_owned(),
         text: default_network(features, outputs, is_classification, &hidden),
         network: "net".to_owned(),
-        data: arguments.data.clone(),
+        data: placed(&arguments.data),
         compose: "activation-affine".to_owned(),
         solver: word(&arguments.solver),
         epochs: arguments.epochs.unwrap_or(if is_small { 20 } else { 100 }),
         batch_size: arguments
             .batch_size
             .map_or(if is_small { 50 } else { 500 }, |size| size as usize),
-        dtype: arguments
-            .dtype
-            .as_ref()
-            .map_or(defaults.dtype.clone(), word),
         threads: threads(arguments.resources.threads),
         ..defaults
     };
@@ -195,8 +194,9 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
 
 /// Writes the parameters of a run.
 pub(super) fn run_export(arguments: &Export, output: &mut Output) -> Result<Exit, Failure> {
-    let (run, settings) = RunDirectory::open(&arguments.run).map_err(|error| failed(&error))?;
-    let epoch = export(&run, &settings, &arguments.out).map_err(|error| failed(&error))?;
+    not_of_a_run(&arguments.out)?;
+    let (run, _) = RunDirectory::open(&arguments.run).map_err(|error| failed(&error))?;
+    let epoch = export(&run, &arguments.out).map_err(|error| failed(&error))?;
     output.line(&format!(
         "{}: the parameters after epoch {epoch}",
         arguments.out.display()

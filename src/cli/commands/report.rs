@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::train::failed;
+use super::train::{failed, not_of_a_run};
 use crate::cli::Exit;
 use crate::cli::arguments::{Report, ReportFormat};
 use crate::cli::failure::Failure;
@@ -15,6 +15,19 @@ use crate::training::{RunComparison, Summary, compare, read_run, summary_csv};
 /// Reads everything, then writes files, then prints: bad input leaves nothing half done.
 pub(super) fn run(arguments: &Report, output: &mut Output) -> Result<Exit, Failure> {
     let image = arguments.figure.as_deref().map(kind).transpose()?;
+    let is_csv = |path: &Path| {
+        path.extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+    };
+    if let Some(path) = arguments.summary.as_deref().filter(|path| !is_csv(path)) {
+        return Err(Failure::bad_input(
+            format!("`{}` is no name of a table", path.display()),
+            "a summary is a table: FILE.csv",
+        ));
+    }
+    for path in arguments.figure.iter().chain(&arguments.summary) {
+        not_of_a_run(path)?;
+    }
     only_once(&arguments.runs)?;
     let runs: Result<Vec<_>, _> = arguments.runs.iter().map(|run| read_run(run)).collect();
     let comparison = compare(runs.map_err(|error| failed(&error))?);

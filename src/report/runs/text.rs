@@ -94,7 +94,7 @@ fn line(name: &str, asked: u64, outcome: &Outcome, has_classes: bool) -> Vec<Str
     let mut row = vec![
         format!("    {name}"),
         match outcome.state {
-            RunState::Diverged { epoch } => format!("diverged after epoch {epoch}"),
+            RunState::Diverged { epoch } => format!("diverged in epoch {epoch}"),
             _ => state(outcome).to_owned(),
         },
         format!("{} of {asked}", outcome.epochs),

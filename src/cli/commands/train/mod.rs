@@ -3,9 +3,11 @@
 mod settings;
 mod shown;
 
+use std::io::Write;
 use std::path::Path;
 
 use super::options::memory_limit;
+use crate::backend::Element;
 use crate::cli::Exit;
 use crate::cli::arguments::Train;
 use crate::cli::failure::Failure;
@@ -13,12 +15,13 @@ use crate::cli::output::Output;
 use crate::cli::source;
 use crate::cli::threads::pool;
 use crate::data::{DataSource, Dataset, Targets, load_dataset, write_whole};
-use crate::network::RunOptions;
+use crate::network::{Precision, RunOptions};
 use crate::report::{curves, diagnostic_curves, figure};
 use crate::training::{
     Ending, Metrics, RunDirectory, Settings, Stop, Training, TrainingError, read_diagnostics,
     read_metrics, summarise,
 };
+pub(super) use settings::placed;
 use settings::settings;
 pub(super) use shown::Shown;
 
@@ -87,8 +90,13 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
                 Some(step) => format!("epoch {epoch}, step {step}"),
                 None => format!("after epoch {epoch}"),
             };
+            let help = if epoch == 0 {
+                "it is none before the first step: other first parameters (--initialisation, --parameters) or scaled data would help".to_owned()
+            } else {
+                format!("{} make smaller steps", settings.smaller_steps())
+            };
             output.note(&format!(
-                "diverged: {place}: the loss is no finite number; the checkpoint is from before\n  help: a smaller --lr, more --alpha, or --damping levenberg-marquardt"
+                "diverged: {place}: the loss is no finite number; the checkpoint is from before\n  help: {help}"
             ));
             Ok(Exit::No)
         }
@@ -117,15 +125,20 @@ fn drawn(run: &RunDirectory, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ctrl-C and SIGTERM ask the run to end; asked again, the process ends at once.
+/// Ctrl-C and SIGTERM ask the run to end; asked again, or where nothing is to be saved, the process ends at once.
 pub(super) fn stop() -> Result<Stop, Failure> {
     let stop = Stop::default();
     let asked = stop.clone();
     let handled = ctrlc::set_handler(move || {
-        if asked.is_asked() {
+        if asked.is_asked() || !asked.has_work() {
             std::process::exit(130);
         }
         asked.ask();
+        // Nobody may be listening.
+        let _ = writeln!(
+            std::io::stderr(),
+            "stopping after this step; once more ends at once, with what was saved before"
+        );
     });
     match handled {
         Ok(()) | Err(ctrlc::Error::MultipleHandlers) => Ok(stop),
@@ -145,9 +158,33 @@ pub(super) fn failed(error: &TrainingError) -> Failure {
     }
 }
 
+/// Refuses to write over a file of a run.
+pub(super) fn not_of_a_run(file: &Path) -> Result<(), Failure> {
+    if !RunDirectory::owns(file) {
+        return Ok(());
+    }
+    Err(Failure::bad_input(
+        format!(
+            "`{}` is a file of a run, which would be lost",
+            file.display()
+        ),
+        "write to another place",
+    ))
+}
+
 /// Features and outputs of a sample, and whether those are classes.
-pub(super) fn data_outline(source: &DataSource) -> Result<(usize, usize, bool), Failure> {
-    let data: Dataset<f32> = load_dataset(source).map_err(|error| failed(&error.into()))?;
+pub(super) fn data_outline(
+    source: &DataSource,
+    settings: &Settings,
+) -> Result<(usize, usize, bool), Failure> {
+    match settings.precision().map_err(|error| failed(&error))? {
+        Precision::Double => outline::<f64>(source),
+        Precision::Single => outline::<f32>(source),
+    }
+}
+
+fn outline<T: Element>(source: &DataSource) -> Result<(usize, usize, bool), Failure> {
+    let data: Dataset<T> = load_dataset(source).map_err(|error| failed(&error.into()))?;
     let (outputs, is_classification) = match (data.n_classes, data.train.targets()) {
         (Some(classes), _) => (classes, true),
         (None, Targets::Values { width, .. }) => (*width, false),
@@ -164,6 +201,12 @@ fn resumed(arguments: &Train, path: &Path) -> Result<(RunDirectory, Settings), F
     }
     if let Some(threads) = arguments.resources.threads {
         settings.threads = threads as usize;
+    }
+    if let Some(seconds) = arguments.checkpoint_seconds {
+        settings.checkpoint_seconds = seconds;
+    }
+    if let Some(data) = &arguments.data {
+        settings.data = placed(data);
     }
     Ok((directory, settings))
 }

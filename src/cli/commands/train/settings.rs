@@ -1,5 +1,7 @@
 //! The settings of a run from what was asked for. Why all in words: they are what `config.json` holds.
 
+use std::path::{Path, PathBuf};
+
 use super::{data_outline, failed};
 use crate::cli::arguments::{OptimizerChoice, Steps, Train};
 use crate::cli::choices::word;
@@ -25,19 +27,37 @@ pub(super) fn settings(arguments: &Train, output: &mut Output) -> Result<Setting
         .batch_size
         .map_or(settings.batch_size, |size| size as usize);
     settings.seed = arguments.seed.unwrap_or(settings.seed);
-    settings.checkpoint_seconds = arguments.checkpoint_seconds;
+    settings.checkpoint_seconds = arguments
+        .checkpoint_seconds
+        .unwrap_or(settings.checkpoint_seconds);
     settings.diagnostics = arguments.diagnostics.unwrap_or(0);
     if let Some(dtype) = &arguments.dtype {
         settings.dtype = word(dtype);
     }
     if let Some(path) = &arguments.parameters {
-        settings.parameters = path.display().to_string();
+        settings.parameters = absolute(path).display().to_string();
     }
     settings.dims = arguments.dims.iter().cloned().collect();
     with_steps(&mut settings, &arguments.steps)?;
     settings.method().map_err(|error| failed(&error))?;
     with_network(&mut settings, arguments, output)?;
+    settings.data = placed(&settings.data);
     Ok(settings)
+}
+
+/// Where data are, from whatever folder the run goes on.
+pub(in crate::cli::commands) fn placed(data: &str) -> String {
+    let source: DataSource = data.parse().unwrap_or_else(|never| match never {});
+    match source {
+        DataSource::Folder(path) | DataSource::Npz(path) => absolute(&path).display().to_string(),
+        known @ DataSource::Known(_) => known.to_string(),
+    }
+}
+
+/// A path from the root, if there is something.
+fn absolute(path: &Path) -> PathBuf {
+    let found = path.exists().then(|| std::path::absolute(path).ok());
+    found.flatten().unwrap_or_else(|| path.to_owned())
 }
 
 /// Takes up what a step is.
@@ -158,7 +178,7 @@ fn with_network(
 ) -> Result<(), Failure> {
     let Some(path) = &arguments.file else {
         let source: DataSource = settings.data.parse().unwrap_or_else(|never| match never {});
-        let (features, outputs, is_classification) = data_outline(&source)?;
+        let (features, outputs, is_classification) = data_outline(&source, settings)?;
         settings.text = default_network(features, outputs, is_classification, &[32, 16]);
         "default.hbp".clone_into(&mut settings.file);
         "net".clone_into(&mut settings.network);
