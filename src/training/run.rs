@@ -162,7 +162,9 @@ impl Training<'_> {
         let (opened, optimizer) = match start {
             Start::New { path, force } => {
                 let first = first_parameters(settings, &problem)?;
-                try_out(begin(first.clone()), &train, batch_size)?;
+                if settings.epochs > 0 {
+                    try_out(begin(first.clone()), &train, batch_size)?;
+                }
                 let opened = self.created((path, force), judges.judge(&first)?, fingerprint)?;
                 (opened, begin(first))
             }
