@@ -46,6 +46,8 @@ pub(super) struct Loop<'a, 'p, T: Element> {
     pub(super) before: f64,
     pub(super) saved: Instant,
     pub(super) noted: BTreeSet<Noted>,
+    /// A step of this epoch was not taken back.
+    pub(super) has_moved: bool,
 }
 
 /// What is said once.
@@ -55,6 +57,7 @@ pub(super) enum Noted {
     TakenBack,
     Singular,
     Rise,
+    Standstill,
 }
 
 impl<T: Element> Loop<'_, '_, T> {
@@ -70,6 +73,7 @@ impl<T: Element> Loop<'_, '_, T> {
     ) -> Result<Ending, TrainingError> {
         while position.epoch < self.settings.epochs {
             let epoch = position.epoch + 1;
+            self.has_moved = position.within > 0;
             let order = order(self.train.samples, self.settings.seed, epoch);
             let count = order.chunks(self.batch_size).count() as u64;
             for (place, places) in order.chunks(self.batch_size).enumerate() {
@@ -111,6 +115,12 @@ impl<T: Element> Loop<'_, '_, T> {
             }
             position.epoch = epoch;
             position.within = 0;
+            if !self.has_moved && self.noted.insert(Noted::Standstill) {
+                // α is at most 1, where a step is γ times the gradient.
+                progress.note(&format!(
+                    "epoch {epoch}: every step was taken back, since damping alone makes none smaller than --lr times the gradient; a smaller --lr would"
+                ));
+            }
             let has_risen = self
                 .first_loss
                 .is_some_and(|first| row.train_loss > first + (RISE - 1.0) * first.abs());
@@ -153,6 +163,7 @@ impl<T: Element> Loop<'_, '_, T> {
                 "epoch {epoch}, step {step}: a step does not go downhill, since a damped block is not positive; pch-abs, pch-clip, ggn, more --alpha or --solver cg make it so"
             ));
         }
+        self.has_moved |= !report.is_taken_back;
         if report.is_taken_back && self.noted.insert(Noted::TakenBack) {
             progress.note(&format!(
                 "epoch {epoch}, step {step}: the loss of the batch is larger after a step; it is taken back, and the next is damped more"

@@ -200,6 +200,7 @@ impl Training<'_> {
             before: position.seconds,
             saved: Instant::now(),
             noted: BTreeSet::new(),
+            has_moved: false,
         };
         if let Some(row) = row {
             looped.finish(&row, position, progress)?;

@@ -144,6 +144,31 @@ fn damping_follows_the_loss_of_networks_that_run_module_by_module() {
     }
 }
 
+/// Damping cannot make a step smaller than the rate times the gradient: a run that stands still says so.
+#[test]
+fn a_run_whose_steps_are_all_taken_back_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rate, is_stuck) in [("1e4", true), ("0.1", false)] {
+        let run = path(&folder, rate);
+        let answer = train(
+            &run,
+            &[
+                "--damping",
+                "levenberg-marquardt",
+                "--lr",
+                rate,
+                "--epochs",
+                "2",
+            ],
+        );
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        let loss = |row: usize| metrics(&run)[row].split(',').nth(2).unwrap().to_owned();
+        assert_eq!(loss(1) == loss(3), is_stuck, "{rate}");
+        let says = answer.err.contains("every step was taken back");
+        assert_eq!(says, is_stuck, "{rate}: {}", answer.err);
+    }
+}
+
 #[test]
 fn classes_without_samples_and_a_single_class_are_classes() {
     let folder = tempfile::tempdir().unwrap();
