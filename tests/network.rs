@@ -21,6 +21,8 @@ mod frontier;
 mod full;
 #[path = "network/linked.rs"]
 mod linked;
+#[path = "network/matrix_free.rs"]
+mod matrix_free;
 #[path = "network/model.rs"]
 mod model;
 #[path = "network/modes.rs"]

@@ -21,6 +21,10 @@ const NETWORK: &str = "network n { input x: R[4]\n target y: R[3] distribution\n
 const OWN: &str = "module cell[m](x: R[n]) -> z: R[m] { param W: R[m, n]\n z = tanh(W*x) }
 network n { input x: R[4]\n target y: R[3]\n h = cell[5](x)\n o = linear[3](h)\n loss square_loss(o, y) }";
 
+/// Two such blocks in one module, behind another layer.
+const GATED: &str = "module glu[m](x: R[n]) -> z: R[m] { param U: R[m, n]\n param V: R[m, n]\n z = (U*x) .* sigmoid(V*x) }
+network n { input x: R[4]\n target y: R[3]\n e = linear[3](x)\n h = glu[4](e)\n a = tanh(h)\n o = linear[3](a)\n loss square_loss(o, y) }";
+
 const SAMPLES: usize = 6;
 
 /// Numbers between −1 and 1 that look random.

@@ -15,7 +15,9 @@ mod spectrum;
 mod split;
 mod symmetric;
 
-pub use conjugate::{Ending, Iterated, Stop, conjugate_gradients};
+pub use conjugate::{
+    Ending, Iterated, IterationError, Stop, Until, conjugate_gradients, conjugate_gradients_by,
+};
 pub use damped::{Damped, Inertia, LogDeterminant, Sign};
 pub use error::CurvatureError;
 pub use operator::Operator;

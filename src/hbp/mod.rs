@@ -20,7 +20,10 @@ mod structure;
 mod unfold;
 
 pub use approximate::{GivenUp, approximate, fisher, mean_block};
-pub use batched::{Batched, Over, Terms, batched, columns_of, terms_of};
+pub use batched::{
+    Batched, Expansion, Over, Terms, batched, batched_expanding, columns_of, mean_image,
+    row_factors, terms_of,
+};
 pub use cross::{cross_hessian, cross_residual, jacobian_of, mean_carried};
 pub use derive::{DeriveError, Request, derive, upstream};
 pub use expectation::{ExpectationError, expectation};

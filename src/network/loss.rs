@@ -258,7 +258,7 @@ fn root<T: Element>(matrix: DMatrix<T>) -> Result<DMatrix<T>, String> {
 }
 
 /// A target drawn from a distribution with these parameters.
-fn draw<T: Element>(
+pub(super) fn draw<T: Element>(
     distribution: Distribution,
     parameters: &[DMatrix<T>],
     rng: &mut impl Rng,

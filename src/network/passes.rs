@@ -7,7 +7,7 @@ use super::arrays::Items;
 use super::batch::{Data, read};
 use super::compiled::Preparation;
 use super::draft::draft;
-use super::linked::{Unlinked, link};
+use super::linked::{Depth, Unlinked, link};
 use super::prepare::{Definition, sized};
 use super::task::{DAMPING, RATE, mask};
 use super::{RunError, RunOptions, Task};
@@ -83,9 +83,11 @@ impl NetworkPass {
         let samples = options.batch_size;
         let draft = draft(network, &sizes, &options)?;
         let start = Instant::now();
-        let has_blocks = matches!(task, Task::Curvature | Task::Update(_));
-        let blocks = has_blocks.then_some(&options);
-        let mut linked = match link(network, &draft, &sizes, samples, blocks)? {
+        let depth = match task {
+            Task::Curvature | Task::Update(_) => Depth::Blocks(&options),
+            _ => Depth::Gradients,
+        };
+        let mut linked = match link(network, &draft, &sizes, samples, depth)? {
             Ok(linked) => linked,
             Err(Unlinked(reason)) => {
                 return Err(RunError::input(
@@ -143,33 +145,39 @@ impl NetworkPass {
         session: &mut Session<'_, T>,
         items: &Items,
     ) -> Result<(), RunError> {
-        let Definition {
-            network,
-            dimensions,
-        } = &self.definition;
-        let data: Data<T> = read(network, items, dimensions, &self.options)?;
-        if data.samples != self.samples() {
-            let (found, expected) = (data.samples, self.samples());
-            return Err(RunError::input(
-                format!("there are {found} samples, but the pass was compiled for {expected}"),
-                "compile the pass for as many samples as there are",
-            ));
-        }
-        for (name, matrix) in &data.parameters {
+        let at = (&self.definition, &self.options);
+        lay_out(at, items, &mut |name, place, entries| {
             if let Some(slot) = session.input_mut(name) {
-                slot.copy_from_slice(matrix.as_slice());
+                slot[place..place + entries.len()].copy_from_slice(entries);
             }
-        }
-        for (name, values) in &data.values {
-            if let Some(slot) = session.input_mut(name) {
-                let rows = slot.len() / data.samples;
-                for (slot, value) in slot.chunks_exact_mut(rows).zip(values) {
-                    slot.copy_from_slice(value.as_slice());
-                }
-            }
-        }
-        Ok(())
+        })
     }
+}
+
+/// Hands out the entries of arrays by their names, from a place on: as a pass for so many samples as the options say reads them.
+pub(super) fn lay_out<T: Element>(
+    (definition, options): (&Definition, &RunOptions),
+    items: &Items,
+    put: &mut dyn FnMut(&str, usize, &[T]),
+) -> Result<(), RunError> {
+    let network = &definition.network;
+    let data: Data<T> = read(network, items, &definition.dimensions, options)?;
+    if data.samples != options.batch_size {
+        let (found, expected) = (data.samples, options.batch_size);
+        return Err(RunError::input(
+            format!("there are {found} samples, but the pass was compiled for {expected}"),
+            "compile the pass for as many samples as there are",
+        ));
+    }
+    for (name, matrix) in &data.parameters {
+        put(name, 0, matrix.as_slice());
+    }
+    for (name, values) in &data.values {
+        for (sample, value) in values.iter().enumerate() {
+            put(name, sample * value.len(), value.as_slice());
+        }
+    }
+    Ok(())
 }
 
 /// A pass with its memory, to be run many times.

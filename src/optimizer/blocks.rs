@@ -1,22 +1,20 @@
 //! Eq. 8 on blocks as operators. Why beside updates in one program: what is computed module by module, or sample by sample, comes as blocks in many
 //! structures, and each is solved in its own.
 
-use std::collections::BTreeMap;
-
 use nalgebra::{DMatrix, DVector};
 
 use super::{Newton, OptimizerError};
 use crate::backend::{Element, OutputBlock};
 use crate::curvature::{CurvatureError, Operator, Stop, conjugate_gradients, row_ranges};
 use crate::expr::{Name, Rational};
-use crate::network::{ModularRun, Solver};
+use crate::network::Solver;
 
-/// Δ for every parameter.
-#[derive(Debug, Default)]
-pub(super) struct Steps<T: Element> {
-    pub(super) steps: BTreeMap<Name, DMatrix<T>>,
-    /// A parameter whose damped block is singular to working precision, and was solved for by conjugate gradients instead.
-    pub(super) singular: Option<Name>,
+/// Δ of one parameter.
+#[derive(Debug)]
+pub(super) struct Solved<T: Element> {
+    pub(super) step: DMatrix<T>,
+    /// True where the damped block is singular to working precision: it was solved for by conjugate gradients instead.
+    pub(super) is_singular: bool,
 }
 
 /// Where conjugate gradients take the place of a factorisation they stop here.
@@ -25,41 +23,36 @@ const INSTEAD: Stop = Stop {
     iterations: 200,
 };
 
-/// Δ for every parameter.
-pub(super) fn steps<T: Element>(
-    run: &ModularRun<T>,
-    newton: &Newton,
-    alpha: f64,
-    epoch: u64,
-) -> Result<Steps<T>, OptimizerError> {
-    let mut steps = BTreeMap::new();
-    let mut singular = None;
-    for (name, gradient) in &run.gradients {
-        let Some(block) = run.blocks.get(name) else {
-            continue;
-        };
-        let parts = newton.parts.at(epoch).min(gradient.nrows().max(1));
-        let mut found = step(block, gradient, &newton.solver, (alpha, parts));
-        if let Err(CurvatureError::Singular { .. }) = found {
-            singular.get_or_insert(name.clone());
-            let tolerance = Rational::from_float(INSTEAD.tolerance).unwrap_or_default();
-            let iterations = INSTEAD.iterations;
-            let solver = Solver::ConjugateGradients {
-                tolerance,
-                iterations,
-            };
-            found = step(block, gradient, &solver, (alpha, parts));
-        }
-        let found = found.map_err(|error| OptimizerError::Block {
-            parameter: name.to_string(),
-            error,
-        })?;
-        steps.insert(name.clone(), found);
+/// The solver that takes the place of a factorisation.
+pub(super) fn instead() -> Solver {
+    Solver::ConjugateGradients {
+        tolerance: Rational::from_float(INSTEAD.tolerance).unwrap_or_default(),
+        iterations: INSTEAD.iterations,
     }
-    Ok(Steps { steps, singular })
 }
 
-fn step<T: Element>(
+/// Δ of a parameter at α, in an epoch counted from 1.
+pub(super) fn step<T: Element>(
+    block: &OutputBlock<T>,
+    (name, gradient): (&Name, &DMatrix<T>),
+    newton: &Newton,
+    (alpha, epoch): (f64, u64),
+) -> Result<Solved<T>, OptimizerError> {
+    let parts = newton.parts.at(epoch).min(gradient.nrows().max(1));
+    let mut found = cut(block, gradient, &newton.solver, (alpha, parts));
+    let is_singular = matches!(found, Err(CurvatureError::Singular { .. }));
+    if is_singular {
+        found = cut(block, gradient, &instead(), (alpha, parts));
+    }
+    let step = found.map_err(|error| OptimizerError::Block {
+        parameter: name.to_string(),
+        error,
+    })?;
+    Ok(Solved { step, is_singular })
+}
+
+/// The same with a block cut by groups of rows.
+fn cut<T: Element>(
     block: &OutputBlock<T>,
     gradient: &DMatrix<T>,
     solver: &Solver,

@@ -1,9 +1,10 @@
 //! The passes of a method. Why compiled for batches of one size: a step then knows all its numbers of operations, and allocates nothing.
 
 use super::{Damping, EvaluatorPass, Method, Newton, OptimizerError, Problem};
+use crate::language::File;
 use crate::network::{
-    Batch, Coefficient, Curvature, Message, ModularPass, NetworkPass, ProductPass, RunOptions,
-    Step, Task, check_product_modes,
+    Batch, Coefficient, Curvature, MatrixFreePass, Message, ModularPass, NetworkPass, ProductPass,
+    RunError, RunOptions, Sampling, Step, Task, check_product_modes,
 };
 
 /// The passes of a method for batches of one size.
@@ -22,6 +23,8 @@ pub(super) enum Pass {
     Update(Box<NetworkPass>),
     /// Gradients.
     Gradient(Box<NetworkPass>),
+    /// Gradients, and products with blocks that are never formed.
+    MatrixFree(Box<MatrixFreePass>),
     /// Gradients and blocks, module by module.
     Blocks(Box<ModularPass>),
     /// The same with the Hessians of every sample, for those whose loss Hessian has no root.
@@ -54,7 +57,10 @@ impl Compiled {
             }
             Method::HessianFree(free) => {
                 check_product_modes(free.curvature, Batch::Exact)?;
-                products(&options)?
+                match MatrixFreePass::of_loss(file, name, free.curvature, &options) {
+                    Ok(pass) => Pass::MatrixFree(Box::new(pass)),
+                    Err(_) => products(&options)?,
+                }
             }
             Method::Newton(newton) => newton_pass(problem, newton, &options)?,
         };
@@ -82,9 +88,12 @@ impl Compiled {
         (&self.names.0, &self.names.1)
     }
 
-    /// True when a step is one program.
-    pub fn is_one_program(&self) -> bool {
-        matches!(self.pass, Pass::Update(_) | Pass::Gradient(_))
+    /// True when all that a step computes is computed for all samples at once.
+    pub fn is_for_all_samples(&self) -> bool {
+        matches!(
+            self.pass,
+            Pass::Update(_) | Pass::Gradient(_) | Pass::MatrixFree(_)
+        )
     }
 }
 
@@ -115,6 +124,9 @@ fn newton_pass(
     if let Ok(pass) = NetworkPass::compile(file, name, &Task::Update(step), &options) {
         return Ok(Pass::Update(Box::new(pass)));
     }
+    if let Ok(pass) = matrix_free(file, name, &options) {
+        return Ok(Pass::MatrixFree(Box::new(pass)));
+    }
     let pass = ModularPass::compile(file, name, &options);
     let pass = Box::new(pass.map_err(|error| problem.located(error))?);
     if options.message == Message::Hessian || options.batch != Batch::Exact {
@@ -126,4 +138,15 @@ fn newton_pass(
     };
     let whole = ModularPass::compile(file, name, &whole).ok();
     Ok(Pass::Roots(pass, whole.map(Box::new)))
+}
+
+/// Products with the blocks: those of the whole loss, where every sample has a Hessian of its own.
+fn matrix_free(file: &File, name: &str, options: &RunOptions) -> Result<MatrixFreePass, RunError> {
+    let is_of_loss = check_product_modes(options.curvature, options.batch).is_ok()
+        && options.sampling == Sampling::Exact;
+    if is_of_loss {
+        MatrixFreePass::of_loss(file, name, options.curvature, options)
+    } else {
+        MatrixFreePass::of_blocks(file, name, options)
+    }
 }

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
 
+use super::apart::{Found, Point, found, found_by_products};
 use super::compiled::{Compiled, Pass};
-use super::damping::Outcome;
+use super::damping::{Outcome, system};
 use super::evaluate::{fill, load};
 use super::first_order::{Moments, adam, momentum};
-use super::{Batch, Damping, Evaluator, Method, OptimizerError, Parameters, blocks, free};
+use super::{Batch, Damping, Evaluator, Method, OptimizerError, Parameters};
 use crate::backend::Element;
 use crate::expr::Name;
-use crate::network::{Sampling, Session};
+use crate::network::{MatrixFreeSession, Session};
 
 /// What a step did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
     /// The mean loss of the batch before the step.
     pub loss: f64,
-    /// α of the step; nothing without damping.
+    /// Damping of the step: α of Eq. 8 up to 1, and above it as many times less than γδ; nothing without damping.
     pub damping: Option<f64>,
     /// False for a step of Eq. 8 that does not go downhill: its damped blocks are not positive.
     pub is_descent: bool,
@@ -51,7 +52,7 @@ pub struct Optimizer<'p, T: Element> {
     home: Option<usize>,
     /// What is kept of gradients.
     state: Vec<Parameters<T>>,
-    alpha: Option<f64>,
+    damping: Option<f64>,
     steps: u64,
     seed: u64,
 }
@@ -60,6 +61,7 @@ pub struct Optimizer<'p, T: Element> {
 struct Engine<'p, T: Element> {
     compiled: &'p Compiled,
     session: Option<Session<'p, T>>,
+    implicit: Option<MatrixFreeSession<'p, T>>,
     after: Option<Evaluator<'p, T>>,
 }
 
@@ -75,7 +77,11 @@ impl<'p, T: Element> Optimizer<'p, T> {
             compiled,
             session: match &compiled.pass {
                 Pass::Update(pass) | Pass::Gradient(pass) => Some(Session::new(pass)),
-                Pass::Blocks(_) | Pass::Roots(..) | Pass::Products(_) => None,
+                _ => None,
+            },
+            implicit: match &compiled.pass {
+                Pass::MatrixFree(pass) => Some(MatrixFreeSession::new(pass)),
+                _ => None,
             },
             after: compiled.after.as_ref().map(Evaluator::new),
         });
@@ -90,7 +96,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
             state: vec![parameters.zeros(); kept],
             parameters,
             home: None,
-            alpha: method.damping().map(Damping::initial),
+            damping: method.damping().map(Damping::initial),
             steps: 0,
             seed,
         }
@@ -113,9 +119,9 @@ impl<'p, T: Element> Optimizer<'p, T> {
         &self.state
     }
 
-    /// α, and the number of steps.
+    /// The damping, and the number of steps.
     pub fn position(&self) -> (Option<f64>, u64) {
-        (self.alpha, self.steps)
+        (self.damping, self.steps)
     }
 
     /// Takes up where another left off.
@@ -123,12 +129,12 @@ impl<'p, T: Element> Optimizer<'p, T> {
         &mut self,
         parameters: Parameters<T>,
         state: Vec<Parameters<T>>,
-        (alpha, steps): (Option<f64>, u64),
+        (damping, steps): (Option<f64>, u64),
     ) {
         self.parameters = parameters;
         self.home = None;
         self.state = state;
-        self.alpha = alpha.or(self.alpha);
+        self.damping = damping.or(self.damping);
         self.steps = steps;
     }
 
@@ -179,10 +185,11 @@ impl<'p, T: Element> Optimizer<'p, T> {
             load(session, names, &self.parameters, batch);
         }
         self.home = Some(place);
-        let alpha = self.alpha;
+        let damping = self.damping;
+        let (alpha, share) = system(damping.unwrap_or(1.0));
         if let Method::Newton(newton) = &self.method {
-            session.set_rate(newton.rate);
-            session.set_damping(alpha.unwrap_or(1.0));
+            session.set_rate(newton.rate * share);
+            session.set_damping(alpha);
             if newton.parts.any() {
                 let parts = newton.parts.at(epoch);
                 for parameter in &self.parameters.0 {
@@ -200,7 +207,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
         }
         session.run()?;
         let loss = session.loss();
-        let mut report = StepReport::of(loss, alpha);
+        let mut report = StepReport::of(loss, damping);
         match &self.method {
             Method::Momentum(rule) => {
                 for velocity in &mut self.state[0].0 {
@@ -229,7 +236,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
                 let slope = session.number("slope");
                 // Unknown where it is not measured.
                 report.is_descent = slope.is_nan() || slope <= 0.0;
-                if let (Some(after), Some(alpha)) = (&mut engine.after, alpha) {
+                if let (Some(after), Some(damping)) = (&mut engine.after, damping) {
                     let length = session.number("length");
                     let mut moved = self.parameters.clone();
                     for parameter in &mut moved.0 {
@@ -240,10 +247,10 @@ impl<'p, T: Element> Optimizer<'p, T> {
                     let outcome = Outcome {
                         slope,
                         length,
-                        rate: newton.rate,
+                        rate: newton.rate * share,
                         loss: (loss, after.evaluate(&moved, batch)?.loss),
                     };
-                    self.alpha = Some(outcome.adapted(alpha));
+                    self.damping = Some(outcome.adapted(damping));
                     if outcome.is_worse() {
                         report.is_taken_back = true;
                         self.home = None;
@@ -288,45 +295,29 @@ impl<'p, T: Element> Optimizer<'p, T> {
         epoch: u64,
     ) -> Result<StepReport, OptimizerError> {
         let engine = &mut self.engines[place];
-        let names = engine.compiled.names();
-        let parameters = &self.parameters;
-        let numbers = |name: &str| batch.find(names, parameters, name);
-        let alpha = self.alpha.unwrap_or(1.0);
-        let mut singular = None;
-        let (loss, gradients, steps, rate) = match (&engine.compiled.pass, &self.method) {
-            (Pass::Blocks(pass) | Pass::Roots(pass, _), Method::Newton(newton)) => {
-                let sampling = match newton.sampling {
-                    Sampling::Drawn { targets, .. } => Sampling::Drawn {
-                        targets,
-                        seed: self.seed.wrapping_add(self.steps),
-                    },
-                    Sampling::Exact => Sampling::Exact,
-                };
-                let run = match (pass.run(&numbers, sampling), &engine.compiled.pass) {
-                    // A loss Hessian without a root is no reason to end: the block is the same.
-                    (Err(_), Pass::Roots(_, Some(whole))) => whole.run(&numbers, sampling)?,
-                    (run, _) => run?,
-                };
-                let found = blocks::steps(&run, newton, alpha, epoch)?;
-                singular = found.singular;
-                (run.loss, run.gradients, found.steps, newton.rate)
-            }
-            (Pass::Products(pass), Method::HessianFree(rule)) => {
-                let mut session = pass.at(&numbers)?;
-                let steps = free::steps(&mut session, rule, alpha)?;
-                let gradients = session.gradients().clone();
-                (session.loss(), gradients, steps, rule.rate)
-            }
-            (Pass::Products(pass), _) => {
-                let session = pass.at(&numbers)?;
-                let gradients = session.gradients().clone();
-                (session.loss(), gradients, BTreeMap::new(), 0.0)
-            }
-            _ => unreachable!("a pass is made for its method"),
+        let damping = self.damping.unwrap_or(1.0);
+        let (alpha, share) = system(damping);
+        let point = Point {
+            parameters: &self.parameters,
+            batch,
+            alpha,
+            epoch,
+            seed: self.seed.wrapping_add(self.steps),
         };
+        let Found {
+            loss,
+            gradients,
+            steps,
+            rate,
+            singular,
+        } = match &mut engine.implicit {
+            Some(session) => found_by_products(session, engine.compiled, &self.method, &point)?,
+            None => found(engine.compiled, &self.method, &point)?,
+        };
+        let rate = rate * share;
         let mut report = StepReport {
             singular,
-            ..StepReport::of(loss, self.alpha)
+            ..StepReport::of(loss, self.damping)
         };
         self.first_order(&gradients);
         if steps.is_empty() {
@@ -354,7 +345,7 @@ impl<'p, T: Element> Optimizer<'p, T> {
                 rate,
                 loss: (loss, after.evaluate(&self.parameters, batch)?.loss),
             };
-            self.alpha = Some(outcome.adapted(alpha));
+            self.damping = Some(outcome.adapted(damping));
             if outcome.is_worse() {
                 report.is_taken_back = true;
                 self.parameters = before;

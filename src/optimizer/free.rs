@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
+use super::implicit::{BlockProduct, iterated, refused};
 use super::{HessianFree, OptimizerError};
 use crate::backend::Element;
+use crate::curvature::{Ending, Stop};
 use crate::expr::Name;
 use crate::network::{Extent, ProductSession};
 
-/// Δ for every parameter.
+/// Δ for every parameter, where products are made sample by sample.
 pub(super) fn steps<T: Element>(
     session: &mut ProductSession<T>,
     rule: &HessianFree,
@@ -18,50 +20,41 @@ pub(super) fn steps<T: Element>(
 ) -> Result<BTreeMap<Name, DMatrix<T>>, OptimizerError> {
     let mut steps = BTreeMap::new();
     for (name, gradient) in session.gradients().clone() {
-        let step = solved(session, rule, alpha, (&name, &gradient))?;
+        let mut product = |direction: &DMatrix<T>| {
+            let vectors = BTreeMap::from([(name.clone(), direction.clone())]);
+            let mut products = session.product(rule.curvature, Extent::Block, &vectors)?;
+            let zeros = || DMatrix::zeros(direction.nrows(), direction.ncols());
+            Ok(products.remove(&name).unwrap_or_else(zeros))
+        };
+        let step = step(&mut product, (&name, &gradient), rule, alpha)?;
         steps.insert(name, step);
     }
     Ok(steps)
 }
 
 /// Conjugate gradients on one block, from zero; they stop with what they have at a direction of curvature ≤ 0.
-fn solved<T: Element>(
-    session: &mut ProductSession<T>,
+pub(super) fn step<T: Element>(
+    product: &mut BlockProduct<'_, T>,
+    (name, gradient): (&Name, &DMatrix<T>),
     rule: &HessianFree,
     alpha: f64,
-    (name, gradient): (&Name, &DMatrix<T>),
 ) -> Result<DMatrix<T>, OptimizerError> {
-    let (damping, weight) = (T::number(alpha), T::number(1.0 - alpha));
-    let mut solution = DMatrix::zeros(gradient.nrows(), gradient.ncols());
-    let mut residual = -gradient.clone();
-    let mut direction = residual.clone();
-    let mut square = residual.norm_squared();
-    let target = rule.tolerance * gradient.norm().double();
-    for _ in 0..rule.iterations {
-        if square.double().sqrt() <= target || !square.is_finite() {
-            break;
-        }
-        let vectors = BTreeMap::from([(name.clone(), direction.clone())]);
-        let products = session.product(rule.curvature, Extent::Block, &vectors)?;
-        let Some(product) = products.get(name) else {
-            break;
-        };
-        let image = product * weight + &direction * damping;
-        let curvature = direction.dot(&image);
-        if !curvature.is_finite() || curvature <= T::zero() {
-            // Of no step at all, downhill is what is left.
-            if solution.iter().all(|entry| *entry == T::zero()) {
-                solution = direction;
-            }
-            break;
-        }
-        let length = square / curvature;
-        solution += &direction * length;
-        residual -= image * length;
-        let next = residual.norm_squared();
-        direction *= next / square;
-        direction += &residual;
-        square = next;
+    let (rows, cols) = gradient.shape();
+    let shaped = |entries: &[T]| DMatrix::from_column_slice(rows, cols, entries);
+    let mut of_column = |direction: &DMatrix<T>| {
+        let image = product(&shaped(direction.as_slice()))?;
+        Ok(DMatrix::from_column_slice(image.len(), 1, image.as_slice()))
+    };
+    let right = DVector::from_iterator(gradient.len(), gradient.iter().map(|g| -*g));
+    let stop = Stop {
+        tolerance: rule.tolerance,
+        iterations: rule.iterations,
+    };
+    let found = iterated(&mut of_column, &right, alpha, stop);
+    let found = found.map_err(|error| refused(name, error))?;
+    // Of no step at all, downhill is what is left.
+    if found.ending == Ending::NegativeCurvature && found.iterations == 1 {
+        return Ok(shaped(right.as_slice()));
     }
-    Ok(solution)
+    Ok(shaped(found.solution.as_slice()))
 }

@@ -2,6 +2,7 @@
 //! from one step to the next, velocities, moments, damping, is here.
 
 mod accuracy;
+mod apart;
 mod blocks;
 mod choice;
 mod compiled;
@@ -11,6 +12,7 @@ mod error;
 mod evaluate;
 mod first_order;
 mod free;
+mod implicit;
 mod initial;
 mod parameters;
 mod problem;

@@ -116,9 +116,8 @@ impl<T: Element> Loop<'_, '_, T> {
             position.epoch = epoch;
             position.within = 0;
             if !self.has_moved && self.noted.insert(Noted::Standstill) {
-                // α is at most 1, where a step is γ times the gradient.
                 progress.note(&format!(
-                    "epoch {epoch}: every step was taken back, since damping alone makes none smaller than --lr times the gradient; a smaller --lr would"
+                    "epoch {epoch}: every step was taken back, each damped more than the one before; a smaller --lr gets there sooner"
                 ));
             }
             let has_risen = self
@@ -126,7 +125,7 @@ impl<T: Element> Loop<'_, '_, T> {
                 .is_some_and(|first| row.train_loss > first + (RISE - 1.0) * first.abs());
             if has_risen && self.noted.insert(Noted::Rise) {
                 progress.note(&format!(
-                    "epoch {epoch}: the training loss is {}, and was {} before the first step; {} make smaller steps",
+                    "epoch {epoch}: the training loss is {}, and was {} before the first step; {}",
                     short(row.train_loss),
                     short(self.first_loss.unwrap_or_default()),
                     self.settings.smaller_steps()

@@ -143,8 +143,8 @@ impl Training<'_> {
             ));
         }
         let compiled = compiled(&problem, &method, (train.samples, batch_size))?;
-        if !compiled[0].is_one_program() && !matches!(method, Method::HessianFree(_)) {
-            progress.note("a step of this network in these modes is no single program: it runs module by module, which is slower");
+        if !compiled[0].is_for_all_samples() {
+            progress.note("a step of this network in these modes has no form for all samples: it runs module by module or sample by sample, which is slower");
         }
         let passes = [
             EvaluatorPass::compile(&problem, sets[0].samples)?,

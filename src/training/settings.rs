@@ -136,9 +136,13 @@ impl Settings {
     /// The options by which steps become smaller, in words.
     pub fn smaller_steps(&self) -> &'static str {
         if self.unread().contains(&"alpha") {
-            "a smaller --lr would"
+            "a smaller --lr would make smaller steps"
+        } else if self.damping != "fixed" {
+            "a smaller --lr or more --alpha would make smaller steps"
+        } else if self.batch == "average-jacobian" && !self.unread().contains(&"batch") {
+            "--damping levenberg-marquardt, more --alpha or a smaller --lr would make smaller steps, and --batch average-hessian sees curvature that a mean Jacobian averages away"
         } else {
-            "a smaller --lr, more --alpha, or --damping levenberg-marquardt would"
+            "--damping levenberg-marquardt, more --alpha or a smaller --lr would make smaller steps"
         }
     }
 

@@ -144,28 +144,19 @@ fn damping_follows_the_loss_of_networks_that_run_module_by_module() {
     }
 }
 
-/// Damping cannot make a step smaller than the rate times the gradient: a run that stands still says so.
+/// Damping has no bound at 1: however large the rate is, steps become as small as they must.
 #[test]
-fn a_run_whose_steps_are_all_taken_back_says_so() {
+fn a_rate_that_is_too_large_is_damped_until_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    for (rate, is_stuck) in [("1e4", true), ("0.1", false)] {
-        let run = path(&folder, rate);
-        let answer = train(
-            &run,
-            &[
-                "--damping",
-                "levenberg-marquardt",
-                "--lr",
-                rate,
-                "--epochs",
-                "2",
-            ],
-        );
+    for (optimizer, rate) in [("newton", "1e4"), ("newton", "0.1"), ("kfac", "1e3")] {
+        let run = path(&folder, &format!("{optimizer}-{rate}"));
+        let damping = ["--damping", "levenberg-marquardt", "--lr", rate];
+        let more = ["--optimizer", optimizer, "--epochs", "2"];
+        let answer = train(&run, &[damping, more].concat());
         assert_eq!(answer.code, 0, "{}", answer.err);
-        let loss = |row: usize| metrics(&run)[row].split(',').nth(2).unwrap().to_owned();
-        assert_eq!(loss(1) == loss(3), is_stuck, "{rate}");
-        let says = answer.err.contains("every step was taken back");
-        assert_eq!(says, is_stuck, "{rate}: {}", answer.err);
+        let rows = metrics(&run);
+        let loss = |row: usize| rows[row].split(',').nth(2).unwrap().parse::<f64>().unwrap();
+        assert!(loss(3) < 0.95 * loss(1), "{optimizer} {rate}: {rows:?}");
     }
 }
 

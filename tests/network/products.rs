@@ -1,8 +1,13 @@
 //! Products of the whole loss's curvature with vectors, against the matrices themselves.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use hbp::data::{Array, Item};
 use hbp::hbp::{Batch, Curvature};
-use hbp::network::{Extent, Items, Products, RunOptions, check_product_modes, run_file};
+use hbp::network::{
+    Extent, Items, MatrixFreePass, MatrixFreeSession, Products, RunOptions, check_product_modes,
+    run_file,
+};
 use nalgebra::DVector;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -19,6 +24,9 @@ const CURVATURES: [Curvature; 3] = [
     Curvature::GaussNewton,
     Curvature::Fisher,
 ];
+
+/// How many products for all samples were compared.
+static FOR_ALL: AtomicUsize = AtomicUsize::new(0);
 
 fn normal(rng: &mut ChaCha8Rng, size: usize) -> DVector<f64> {
     DVector::from_fn(size, |_, _| rng.sample::<f64, _>(StandardNormal))
@@ -41,6 +49,17 @@ fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError
         let top = matrix.amax().max(1.0);
         prop_assume!(top < 1e6);
         let mut products = Products::new(&file, "n", &items, &options).map_err(failed)?;
+        // A chain of functions that have a form for all samples; a refusal of others is no failure.
+        let for_all = RunOptions {
+            batch_size: samples,
+            ..RunOptions::default()
+        };
+        let pass = MatrixFreePass::of_loss(&file, "n", curvature, &for_all).ok();
+        let mut session = pass.as_ref().map(MatrixFreeSession::new);
+        if let (Some(pass), Some(session)) = (&pass, &mut session) {
+            pass.load(session, &items).map_err(failed)?;
+            session.run().map_err(failed)?;
+        }
         let near = |what: &str, found: &DVector<f64>, expected: &DVector<f64>| {
             let worst = (found - expected).amax();
             prop_assert!(
@@ -94,6 +113,18 @@ fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError
                 &whole.vector(&found),
                 &of_block,
             )?;
+            if let Some(session) = &mut session {
+                let direction: Vec<f64> = rows.iter().map(|k| v[*k]).collect();
+                let image = session.product(name, &direction).map_err(failed)?.unwrap();
+                let mut found = DVector::zeros(whole.size());
+                (rows.iter().zip(image)).for_each(|(k, entry)| found[*k] = entry);
+                near(
+                    &format!("product for all samples of {name}"),
+                    &found,
+                    &of_block,
+                )?;
+                FOR_ALL.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
     Ok(())
@@ -131,7 +162,10 @@ fn graphs_add_up_along_their_branches() {
         "module own(z: R[n], y: R[n]) -> e: R { param w: R[n]; y ~ normal(w .* z, ones(n)); e = 0.5*sum((w .* z - y).^2) }
          network n { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n a = tanh(h)\n loss own(a, y) }",
     ] {
+        let before = FOR_ALL.load(Ordering::Relaxed);
         compare(&chain(text, (2, 2)), 3, 5).unwrap();
+        let after = FOR_ALL.load(Ordering::Relaxed);
+        assert!(after > before, "no product for all samples of {text}");
     }
 }
 

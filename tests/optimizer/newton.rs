@@ -4,7 +4,7 @@ use hbp::network::{Batch, Curvature, Message, RunOptions, Solver};
 use hbp::optimizer::{Compiled, Damping, HessianFree, Method, Newton, Optimizer};
 use nalgebra::{DMatrix, DVector};
 
-use super::{NETWORK, OWN, SAMPLES, data, first, matrix, problem, reference, stepped};
+use super::{GATED, NETWORK, OWN, SAMPLES, data, first, matrix, problem, reference, stepped};
 
 const ALPHA: f64 = 0.3;
 const RATE: f64 = 0.4;
@@ -93,18 +93,20 @@ fn steps_solve_the_damped_system_in_every_mode() {
             }
             check(NETWORK, (curvature, batch, Message::Hessian), 2, &precise);
         }
-        check(
-            OWN,
-            (Curvature::PositiveAbs, batch, Message::Hessian),
-            2,
-            &Solver::Exact,
-        );
+        for text in [OWN, GATED] {
+            for curvature in [Curvature::GaussNewton, Curvature::PositiveAbs] {
+                let modes = (curvature, batch, Message::Hessian);
+                check(text, modes, 1, &Solver::Exact);
+                check(text, modes, 2, &precise);
+            }
+        }
     }
     let kflr = (Curvature::GaussNewton, Batch::AverageHessian, Message::Root);
     let roots = (Curvature::GaussNewton, Batch::Exact, Message::Root);
     for modes in [kflr, roots] {
         for parts in [1, 2] {
             check(NETWORK, modes, parts, &Solver::Exact);
+            check(GATED, modes, parts, &Solver::Exact);
         }
     }
 }
@@ -118,7 +120,7 @@ fn hessian_free_steps_solve_with_the_exact_curvature_of_the_batch() {
         iterations: 60,
         ..HessianFree::default()
     });
-    for text in [NETWORK, OWN] {
+    for text in [NETWORK, OWN, GATED] {
         let (_, found) = stepped(text, &method, 1);
         let options = RunOptions {
             curvature: Curvature::GaussNewton,

@@ -160,6 +160,7 @@ impl Samples<'_> {
             return self.node(Op::Scale, &[s, columns]);
         }
         let row = self.columns(s)?;
+        let row = self.beside(row, columns)?;
         self.scaled(row, columns)
     }
 
@@ -216,6 +217,7 @@ impl Samples<'_> {
             }
             (Op::Diag, [x]) => {
                 let x = self.columns(*x)?;
+                let x = self.beside(x, columns)?;
                 self.node(Op::Hadamard, &[x, columns])
             }
             // J'HJ x
@@ -233,12 +235,14 @@ impl Samples<'_> {
                 self.product_of_vector(own, !transposed, columns)
             }
             (Op::Hadamard, [a, b]) => self.product_of_hadamard((*a, *b), transposed, columns),
+            (Op::Kronecker, [a, b]) => self.product_of_kronecker((*a, *b), transposed, columns),
             _ => Err(Stop::NoForm),
         }
     }
 
     /// `u s` for a number s of every sample, or `u'x`.
     fn product_of_vector(&mut self, own: Id, transposed: bool, columns: Id) -> Form<Id> {
+        let own = self.beside(own, columns)?;
         if transposed {
             let entries = self.node(Op::Hadamard, &[own, columns])?;
             return self.column_sums(entries);
@@ -257,6 +261,7 @@ impl Samples<'_> {
             if transposed {
                 std::mem::swap(&mut u, &mut v);
             }
+            let (u, v) = (self.beside(u, columns)?, self.beside(v, columns)?);
             let inner = self.node(Op::Hadamard, &[v, columns])?;
             let inner = self.product(other, transposed, inner)?;
             return self.node(Op::Hadamard, &[u, inner]);

@@ -26,8 +26,11 @@ impl Samples<'_> {
         let Err(Stop::NoForm) = linear else {
             return linear;
         };
-        let (u, v) = self.rank_one(id)?;
-        self.mean_product(u, v)
+        match self.rank_one(id) {
+            Ok((u, v)) => self.mean_product(u, v),
+            Err(Stop::NoForm) => self.mean_of_entries(id),
+            Err(stop) => Err(stop),
+        }
     }
 
     /// The mean of a column or row.

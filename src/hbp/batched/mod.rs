@@ -6,11 +6,15 @@
 //! formed, but its product with a column and, where it is made of columns, its mean have a batched form.
 
 mod columns;
+mod entries;
+mod images;
 mod means;
 mod terms;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use entries::Expansion;
+pub use images::{mean_image, row_factors};
 pub use terms::{Terms, terms_of};
 
 use crate::expr::{
@@ -54,14 +58,40 @@ pub fn batched(
     varying: &[Name],
     samples: &Name,
 ) -> Result<Vec<Option<Batched>>, ShapeError> {
+    batched_with(graph, wanted, (varying, samples), None)
+}
+
+/// As [`batched`], where matrices that differ are written out for all samples before they are averaged, if nothing else leads to their mean
+/// and they have no more entries than the expansion allows.
+///
+/// # Errors
+/// As [`batched`].
+pub fn batched_expanding(
+    graph: &mut Graph,
+    wanted: &[(Id, Over)],
+    (varying, samples): (&[Name], &Name),
+    expansion: Expansion<'_>,
+) -> Result<Vec<Option<Batched>>, ShapeError> {
+    batched_with(graph, wanted, (varying, samples), Some(expansion))
+}
+
+fn batched_with(
+    graph: &mut Graph,
+    wanted: &[(Id, Over)],
+    (varying, samples): (&[Name], &Name),
+    expansion: Option<Expansion<'_>>,
+) -> Result<Vec<Option<Batched>>, ShapeError> {
     let mut batch = Samples::new(graph, varying, samples);
     let mut found = Vec::new();
     for (id, over) in wanted {
-        let form = match over {
+        let mut form = match over {
             Over::Columns => batch.columns(*id).map(Batched::Value),
             Over::Mean => batch.mean(*id).map(Batched::Value),
             Over::Factors => batch.rank_one(*id).map(|(u, v)| Batched::Factors(u, v)),
         };
+        if let (Over::Mean, Err(Stop::NoForm), Some(expansion)) = (over, &form, expansion) {
+            form = batch.expanded_mean(*id, expansion).map(Batched::Value);
+        }
         found.push(match form {
             Ok(form) => Some(form),
             Err(Stop::NoForm) => None,
@@ -103,6 +133,7 @@ struct Samples<'a> {
     means: HashMap<Id, Option<Id>>,
     /// Nodes asked for so far.
     effort: usize,
+    expansion: Option<Expansion<'a>>,
 }
 
 /// Nodes asked for before a form is taken for none: products of long sums are not worth writing out.
@@ -131,6 +162,7 @@ impl<'a> Samples<'a> {
             rank_one: HashMap::new(),
             means: HashMap::new(),
             effort: 0,
+            expansion: None,
             graph,
         }
     }

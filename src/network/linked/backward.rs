@@ -1,9 +1,10 @@
 //! The backward pass in the graph of a whole pass: gradients, means, blocks, and the frontier.
 
-use super::Linker;
 use super::crossing::{Part, Step};
 use super::forms::Forms;
-use crate::expr::{Dimension, Id, Name, Shape, ShapeError};
+use super::images::{RowBlocks, direction_of};
+use super::{Linker, Product};
+use crate::expr::{Dimension, Facts, Id, Name, Op, Role, Shape, ShapeError, Variable};
 use crate::hbp::{Batched, columns_of};
 use crate::network::draft::Stage;
 use crate::network::graph::Live;
@@ -49,7 +50,7 @@ impl Linker<'_> {
             }
         }
         if self.has_hessians {
-            self.combine(place, stage, &mut step)?;
+            self.combine(place, stage, forms, &mut step)?;
             self.cross(place, stage, step)?;
         }
         Ok(())
@@ -87,15 +88,47 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Makes the blocks of what is averaged.
+    /// Makes the blocks of what is averaged, or products with them.
     pub(super) fn combine(
         &mut self,
         place: usize,
         stage: &Stage,
+        forms: &Forms,
         step: &mut Step,
     ) -> Result<(), ShapeError> {
         let module = self.draft.modules[stage.pass].derived.clone();
+        for image in &forms.images {
+            let Some(full) = stage.parameter(&image.parameter) else {
+                continue;
+            };
+            let parameter = self.graph.node(Op::Variable(full.clone()), &[])?;
+            let direction = Variable {
+                shape: self.graph.shape(parameter),
+                role: Role::Parameter,
+                facts: Facts::default(),
+            };
+            let direction = self.graph.declare(format!("|direction.{full}"), direction);
+            self.splices[place].put(direction_of(&image.parameter), direction);
+            let splice = &mut self.splices[place];
+            let mut rows = Vec::with_capacity(image.rows.len());
+            for own in &image.rows {
+                rows.push(RowBlocks {
+                    columns: splice.write(&mut self.graph, own.columns)?,
+                    weights: splice.write(&mut self.graph, own.weights)?,
+                    ..*own
+                });
+            }
+            let product = Product {
+                direction,
+                image: splice.write(&mut self.graph, image.id)?,
+                rows,
+            };
+            self.products.insert(full.clone(), product);
+        }
         for (name, id) in &module.combine {
+            if forms.images.iter().any(|image| image.block == *name) {
+                continue;
+            }
             let id = self.splices[place].write(&mut self.graph, *id)?;
             self.take(stage, name, id, step)?;
         }
@@ -161,7 +194,7 @@ impl Linker<'_> {
     /// Takes the blocks of shared parameters out of the last frontier; what the loss does not curve has a block of zeros.
     pub(super) fn keep_shared(&mut self) {
         for (name, gradient) in &self.found {
-            if self.blocks.contains_key(name) {
+            if self.blocks.contains_key(name) || self.products.contains_key(name) {
                 continue;
             }
             let size = self.graph.shape(*gradient).size();

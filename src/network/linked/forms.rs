@@ -1,19 +1,29 @@
 //! The equations of a module for all samples side by side. Why apart from compiling: they are made once for every module,
 //! whatever its sizes and whoever runs them.
 
+use std::collections::BTreeSet;
+
 use nalgebra::DMatrix;
 
-use crate::expr::{Draw, Graph, Id, Name, Op, ShapeError, Sizes, evaluate, random_environment};
-use crate::hbp::{Batched, Over, Terms, UnfoldError, batched, terms_of};
-use crate::network::RunError;
+use super::Depth;
+use super::images::{self, Image, Images};
+use crate::expr::{
+    Distribution, Draw, Graph, Id, Name, Op, ShapeError, Sizes, evaluate, random_environment,
+};
+use crate::hbp::{
+    Batched, Expansion, Over, Terms, UnfoldError, batched, batched_expanding, terms_of,
+};
 use crate::network::compiled::OUTPUT;
 use crate::network::draft::{Sized, Stage};
 use crate::network::pass::{Derived, Upstream};
 use crate::network::programs::Wanted;
+use crate::network::{RunError, RunOptions, Sampling};
 use crate::rewrite::RewriteError;
 
 /// Points at which a rank is taken.
 const POINTS: u64 = 3;
+/// The most entries of a matrix written out for all samples.
+const WRITTEN_OUT: usize = 1 << 24;
 /// A singular value below this, relative to the largest, is rounding.
 const RANK: f64 = 1e-12;
 
@@ -31,16 +41,37 @@ pub(super) struct Forms {
     pub(super) root: Vec<Form>,
     /// What is averaged once the mean of SS' is known.
     pub(super) factors: Vec<Form>,
+    /// Products with the blocks of parameters whose means have no form.
+    pub(super) images: Vec<Image>,
     /// At the loss, what the root is made of, and the most columns that it needs.
     pub(super) loss_root: Option<LossRoot>,
 }
 
-/// The loss Hessian of every sample with respect to the one variable that messages go to.
+/// A root with respect to the one variable that messages go to.
 #[derive(Clone, Debug)]
 pub(super) struct LossRoot {
     pub(super) variable: Name,
-    pub(super) terms: Terms,
+    pub(super) of: RootOf,
+    /// How many columns it has.
     pub(super) columns: usize,
+}
+
+/// What a root is made of.
+#[derive(Clone, Debug)]
+pub(super) enum RootOf {
+    /// The loss Hessian of every sample.
+    Hessian(Terms),
+    /// Gradients at drawn targets.
+    Drawn {
+        /// The gradient, a column for every sample.
+        gradient: Id,
+        /// The parameters of the loss's model.
+        model: Vec<Id>,
+        /// The variable that is drawn.
+        target: Name,
+        /// Of what.
+        distribution: Distribution,
+    },
 }
 
 /// A result for all samples.
@@ -54,9 +85,11 @@ pub(super) struct Form {
 pub(super) fn forms(
     module: &Sized,
     stage: &Stage,
-    has_blocks: bool,
+    count: usize,
+    depth: Depth<'_>,
 ) -> Result<Result<Forms, String>, RunError> {
     let derived = &module.derived;
+    let has_blocks = depth.options().is_some();
     let mut graph = derived.graph.clone();
     let samples: Name = "samples#".into();
     let is_loss = stage.upstream == Upstream::Loss;
@@ -72,47 +105,126 @@ pub(super) fn forms(
     let factors: Vec<&Wanted> = derived.factors.iter().filter(|_| has_blocks).collect();
     let wanted = [vec![&output], backward.clone(), roots.clone(), factors].concat();
     let asked: Vec<(Id, Over)> = wanted.iter().map(|want| (want.id, want.over)).collect();
-    let found = batched(&mut graph, &asked, &derived.varying, &samples).map_err(ill_shaped)?;
-    let mut all = Vec::with_capacity(wanted.len());
-    for (want, form) in wanted.into_iter().zip(found) {
-        let Some(form) = form else {
-            return Ok(Err(described(derived, &want.name)));
-        };
-        let name = want.name.clone();
-        all.push(Form { name, form });
+    let mut found = batched(&mut graph, &asked, &derived.varying, &samples).map_err(ill_shaped)?;
+    let is_missing =
+        |(want, form): &(&&Wanted, &Option<Batched>)| form.is_none().then(|| want.name.clone());
+    let missing: BTreeSet<String> = wanted
+        .iter()
+        .zip(&found)
+        .filter_map(|p| is_missing(&p))
+        .collect();
+    let of_blocks = images::of_blocks(derived, stage, &missing);
+    let mut expanded = &missing - &of_blocks;
+    let mut images = Images::default();
+    if let (Depth::Products(_), false) = (depth, of_blocks.is_empty()) {
+        images =
+            images::images(&mut graph, derived, stage, &of_blocks, &samples).map_err(ill_shaped)?;
+        expanded.extend(images.without.iter().cloned());
+    } else if let Some(name) = of_blocks.first() {
+        return Ok(Err(described(derived, name)));
     }
+    let expansion = Expansion {
+        sizes: &module.sizes,
+        samples: count,
+        entries: WRITTEN_OUT,
+    };
+    let varying = (derived.varying.as_slice(), &samples);
+    for ((want, asked), form) in wanted.iter().zip(&asked).zip(&mut found) {
+        if !expanded.contains(&want.name) {
+            continue;
+        }
+        let forms = batched_expanding(&mut graph, &[*asked], varying, expansion);
+        *form = forms.map_err(ill_shaped)?.pop().flatten();
+        if form.is_none() {
+            return Ok(Err(described(derived, &want.name)));
+        }
+    }
+    let all = wanted.iter().zip(found).map(|(want, form)| {
+        let name = want.name.clone();
+        form.map(|form| Form { name, form })
+    });
+    let mut all: Vec<Option<Form>> = all.collect();
     let factors = all.split_off(1 + backward.len() + roots.len());
     let root = all.split_off(1 + backward.len());
     let backward = all.split_off(1);
+    let Some(Some(output)) = all.pop() else {
+        return Ok(Err(described(derived, OUTPUT)));
+    };
     let mut forms = Forms {
-        output: all[0].form,
+        output: output.form,
         graph,
         samples,
-        backward,
-        root,
-        factors,
+        backward: backward.into_iter().flatten().collect(),
+        root: root.into_iter().flatten().collect(),
+        factors: factors.into_iter().flatten().collect(),
+        images: images.found,
         loss_root: None,
     };
     if is_loss
-        && has_blocks
+        && let Some(options) = depth.options()
         && let Some(want) = derived.root.first()
     {
-        let [(variable, _)] = stage.rooted.as_slice() else {
-            return Ok(Err(
-                "the root of the Hessian between several variables".into()
-            ));
+        let root = loss_root(&mut forms, module, stage, (want, options))?;
+        forms.loss_root = match root {
+            Ok(root) => Some(root),
+            Err(what) => return Ok(Err(what)),
         };
-        let terms = terms_of(&mut forms.graph, want.id, &derived.varying, &forms.samples);
+    }
+    Ok(Ok(forms))
+}
+
+/// What the loss's root is made of.
+fn loss_root(
+    forms: &mut Forms,
+    module: &Sized,
+    stage: &Stage,
+    (want, options): (&Wanted, &RunOptions),
+) -> Result<Result<LossRoot, String>, RunError> {
+    let derived = &module.derived;
+    let [(variable, _)] = stage.rooted.as_slice() else {
+        return Ok(Err(
+            "the root of the Hessian between several variables".into()
+        ));
+    };
+    let variable = variable.clone();
+    let (graph, samples) = (&mut forms.graph, &forms.samples);
+    let Sampling::Drawn { targets, .. } = options.sampling else {
+        let terms = terms_of(graph, want.id, &derived.varying, samples);
         let Some(terms) = terms.map_err(ill_shaped)? else {
             return Ok(Err("the root of the loss Hessian".into()));
         };
-        forms.loss_root = Some(LossRoot {
-            variable: variable.clone(),
-            terms,
+        return Ok(Ok(LossRoot {
+            variable,
+            of: RootOf::Hessian(terms),
             columns: rank(derived, want.id, &module.sizes)?,
-        });
-    }
-    Ok(Ok(forms))
+        }));
+    };
+    let asked: Vec<(Id, Over)> = (derived.model.iter())
+        .chain([want])
+        .map(|want| (want.id, Over::Columns))
+        .collect();
+    let found = batched(graph, &asked, &derived.varying, samples).map_err(ill_shaped)?;
+    let found = found.into_iter().map(|form| match form {
+        Some(Batched::Value(id)) => Some(id),
+        _ => None,
+    });
+    let found: Option<Vec<Id>> = found.collect();
+    let (Some(mut model), Some((target, distribution))) = (found, stage.target.clone()) else {
+        return Ok(Err("the gradient at a drawn target".into()));
+    };
+    let Some(gradient) = model.pop() else {
+        return Ok(Err("the gradient at a drawn target".into()));
+    };
+    Ok(Ok(LossRoot {
+        variable,
+        of: RootOf::Drawn {
+            gradient,
+            model,
+            target,
+            distribution,
+        },
+        columns: targets,
+    }))
 }
 
 /// A result in a user's words: what it is of which input or parameter.

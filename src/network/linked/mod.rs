@@ -4,6 +4,8 @@
 mod backward;
 mod crossing;
 mod forms;
+mod images;
+mod moving;
 mod roots;
 mod splice;
 
@@ -13,7 +15,7 @@ use super::draft::Draft;
 use super::pass::Upstream;
 use super::{Batch, Blocks, Curvature, Message, RunError, RunOptions, Sampling};
 use crate::expr::{
-    Dimension, Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sizes, Variable,
+    Dimension, Distribution, Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sizes, Variable,
 };
 use crate::hbp::{Batched, UnfoldError, columns_of};
 use crate::language::{Network, NetworkValue};
@@ -21,6 +23,8 @@ use crate::rewrite::RewriteError;
 
 use crossing::Frontier;
 use forms::{Forms, forms};
+pub(super) use images::{RowBlocks, Treatment};
+pub(super) use moving::link_products;
 use splice::Splice;
 
 /// A pass of a network as expressions of its parameters and of all samples' inputs and targets.
@@ -34,23 +38,72 @@ pub(super) struct Linked {
     pub(super) gradients: BTreeMap<Name, Id>,
     /// The Hessian blocks, by parameter.
     pub(super) blocks: BTreeMap<Name, Id>,
+    /// Products with the blocks that have no form of their own.
+    pub(super) products: BTreeMap<Name, Product>,
     /// The Hessians that travel back.
     pub(super) hessians: BTreeSet<Id>,
+    /// What the targets in [`DRAWN`] are drawn from, where they are read.
+    pub(super) draws: Option<Draws>,
+}
+
+/// The input that holds drawn targets: the first of all samples, then the next of all. No name of the language has a bar.
+pub(super) const DRAWN: &str = "|drawn";
+
+/// What targets are drawn from.
+#[derive(Clone, Debug)]
+pub(super) struct Draws {
+    /// The parameters of the distribution, a column for every sample.
+    pub(super) model: Vec<Id>,
+    pub(super) distribution: Distribution,
+    /// How many are drawn for each sample.
+    pub(super) targets: usize,
+}
+
+/// The product of a block with a direction, both of the parameter's shape.
+#[derive(Clone, Debug)]
+pub(super) struct Product {
+    /// A variable of the graph.
+    pub(super) direction: Id,
+    pub(super) image: Id,
+    /// What is added to the block.
+    pub(super) rows: Vec<RowBlocks>,
+}
+
+/// What is written beside values and gradients.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Depth<'a> {
+    /// Nothing.
+    Gradients,
+    /// Hessian blocks.
+    Blocks(&'a RunOptions),
+    /// Hessian blocks, and products with those that have no form.
+    Products(&'a RunOptions),
+}
+
+impl<'a> Depth<'a> {
+    /// What blocks are made with.
+    fn options(self) -> Option<&'a RunOptions> {
+        match self {
+            Self::Gradients => None,
+            Self::Blocks(options) | Self::Products(options) => Some(options),
+        }
+    }
 }
 
 /// Why a network is run module by module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unlinked(pub(super) String);
 
-/// Writes all nodes into one graph, or says what stands against it. With `options`, blocks are made, too.
+/// Writes all nodes into one graph, or says what stands against it.
 pub(super) fn link(
     network: &Network,
     draft: &Draft,
     sizes: &Sizes,
     samples: usize,
-    options: Option<&RunOptions>,
+    depth: Depth<'_>,
 ) -> Result<Result<Linked, Unlinked>, RunError> {
-    if let Some(reason) = options.and_then(obstacle) {
+    let options = depth.options();
+    if let Some(reason) = obstacle(depth) {
         return Ok(Err(Unlinked(reason)));
     }
     let mut known: HashMap<usize, Forms> = HashMap::new();
@@ -58,7 +111,7 @@ pub(super) fn link(
         if known.contains_key(&stage.pass) {
             continue;
         }
-        match forms(&draft.modules[stage.pass], stage, options.is_some())? {
+        match forms(&draft.modules[stage.pass], stage, samples, depth)? {
             Ok(forms) => known.insert(stage.pass, forms),
             Err(what) => {
                 let (node, module) = (&stage.name, &stage.module);
@@ -82,8 +135,11 @@ pub(super) fn link(
         predictions: Vec::new(),
         found: BTreeMap::new(),
         blocks: BTreeMap::new(),
+        products: BTreeMap::new(),
+        forms: &known,
+        draws: None,
     };
-    let linked = linker.link(network, &known, sizes, samples);
+    let linked = linker.link(network, sizes, samples);
     let loss = linked.map_err(|error| UnfoldError::from(RewriteError::from(error)))?;
     if let Some(reason) = linker.obstacle {
         return Ok(Err(Unlinked(reason)));
@@ -94,16 +150,21 @@ pub(super) fn link(
         predictions: linker.predictions,
         gradients: linker.found,
         blocks: linker.blocks,
+        products: linker.products,
+        draws: linker.draws,
         hessians: linker.hessians,
     }))
 }
 
 /// What stands against Hessian blocks in one graph.
-fn obstacle(options: &RunOptions) -> Option<String> {
+fn obstacle(depth: Depth<'_>) -> Option<String> {
+    let options = depth.options()?;
     if options.batch == Batch::Exact {
         return Some("every sample has a Hessian of its own with `--batch exact`".into());
     }
-    if options.curvature == Curvature::Fisher && options.sampling != Sampling::Exact {
+    let is_drawn = options.curvature == Curvature::Fisher && options.sampling != Sampling::Exact;
+    let takes_drawn = matches!(depth, Depth::Products(_)) && options.message == Message::Root;
+    if is_drawn && !takes_drawn {
         return Some("targets are drawn from the model of the loss".into());
     }
     if options.blocks != Blocks::Parameter {
@@ -127,6 +188,10 @@ struct Linker<'a> {
     /// The gradients of parameters.
     found: BTreeMap<Name, Id>,
     blocks: BTreeMap<Name, Id>,
+    products: BTreeMap<Name, Product>,
+    /// By the places of distinct passes.
+    forms: &'a HashMap<usize, Forms>,
+    draws: Option<Draws>,
     curvature: Curvature,
     /// Hessians go back, not roots of them, nor gradients alone.
     has_hessians: bool,
@@ -136,23 +201,10 @@ struct Linker<'a> {
     obstacle: Option<String>,
 }
 
-impl<'a> Linker<'a> {
-    fn link(
-        &mut self,
-        network: &Network,
-        forms: &'a HashMap<usize, Forms>,
-        sizes: &Sizes,
-        samples: usize,
-    ) -> Result<Id, ShapeError> {
-        let count = Dimension::constant(samples as u64);
-        let numbers: BTreeMap<Name, Dimension> = numbers(sizes);
-        for parameter in &network.parameters {
-            self.declare(parameter, parameter.shape.substitute(&numbers));
-        }
-        for value in network.inputs.iter().chain(&network.targets) {
-            let rows = value.shape.size().substitute(&numbers);
-            self.declare(value, Shape::matrix(rows, count.clone()));
-        }
+impl Linker<'_> {
+    fn link(&mut self, network: &Network, sizes: &Sizes, samples: usize) -> Result<Id, ShapeError> {
+        let (forms, count) = (self.forms, Dimension::constant(samples as u64));
+        declared(&mut self.graph, network, sizes, &count);
         let stages = &self.draft.stages;
         let mut loss = None;
         for stage in stages {
@@ -206,20 +258,6 @@ impl<'a> Linker<'a> {
         })
     }
 
-    fn declare(&mut self, value: &NetworkValue, shape: Shape) {
-        let is_same = shape == value.shape;
-        let variable = Variable {
-            shape,
-            role: Role::Parameter,
-            facts: if is_same {
-                value.facts
-            } else {
-                Facts::default()
-            },
-        };
-        self.graph.declare(value.name.clone(), variable);
-    }
-
     /// A value of the network in the place of a module's variable.
     fn read(&mut self, place: usize, variable: Name, name: &Name) -> Result<(), ShapeError> {
         let id = self.graph.node(Op::Variable(name.clone()), &[])?;
@@ -228,12 +266,43 @@ impl<'a> Linker<'a> {
     }
 
     fn sum(&mut self, terms: &[Id]) -> Result<Option<Id>, ShapeError> {
-        match terms {
-            [] => Ok(None),
-            [one] => Ok(Some(*one)),
-            several => self.graph.node(Op::Add, several).map(Some),
-        }
+        sum_of(&mut self.graph, terms)
     }
+}
+
+/// The sum; nothing of no terms.
+fn sum_of(graph: &mut Graph, terms: &[Id]) -> Result<Option<Id>, ShapeError> {
+    match terms {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        several => graph.node(Op::Add, several).map(Some),
+    }
+}
+
+/// Declares the parameters of a network, and its inputs and targets for all samples side by side.
+fn declared(graph: &mut Graph, network: &Network, sizes: &Sizes, count: &Dimension) {
+    let numbers = numbers(sizes);
+    for parameter in &network.parameters {
+        declare(graph, parameter, parameter.shape.substitute(&numbers));
+    }
+    for value in network.inputs.iter().chain(&network.targets) {
+        let rows = value.shape.size().substitute(&numbers);
+        declare(graph, value, Shape::matrix(rows, count.clone()));
+    }
+}
+
+fn declare(graph: &mut Graph, value: &NetworkValue, shape: Shape) {
+    let is_same = shape == value.shape;
+    let variable = Variable {
+        shape,
+        role: Role::Parameter,
+        facts: if is_same {
+            value.facts
+        } else {
+            Facts::default()
+        },
+    };
+    graph.declare(value.name.clone(), variable);
 }
 
 fn numbers(sizes: &Sizes) -> BTreeMap<Name, Dimension> {

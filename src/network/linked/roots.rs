@@ -1,9 +1,9 @@
 //! Roots in the graph of a whole pass. Why side by side: all columns of all samples go back in one product at each node.
 
-use super::Linker;
 use super::crossing::Step;
-use super::forms::{Forms, LossRoot};
-use crate::expr::{Dimension, Op, ShapeError};
+use super::forms::{Forms, LossRoot, RootOf};
+use super::{DRAWN, Draws, Linker};
+use crate::expr::{Dimension, Facts, Id, Op, Rational, Role, Shape, ShapeError, Variable};
 use crate::hbp::{Batched, columns_of};
 use crate::network::draft::Stage;
 
@@ -21,17 +21,25 @@ impl Linker<'_> {
             self.obstacle.get_or_insert(reason);
             return Ok(());
         };
+        let terms = match &root.of {
+            RootOf::Hessian(terms) => terms,
+            RootOf::Drawn { .. } => {
+                let root = self.drawn_root(place, root, count)?;
+                self.roots[parent.node].push(root);
+                return Ok(());
+            }
+        };
         let mut children = vec![
             self.graph
                 .dimension(Dimension::constant(root.columns as u64)),
         ];
         let splice = &mut self.splices[place];
         let mut outers = Vec::new();
-        for (u, v) in &root.terms.outers {
+        for (u, v) in &terms.outers {
             outers.push(splice.write(&mut self.graph, *u)?);
             outers.push(splice.write(&mut self.graph, *v)?);
         }
-        let diagonal = root.terms.diagonal;
+        let diagonal = terms.diagonal;
         let diagonal = diagonal
             .map(|id| splice.write(&mut self.graph, id))
             .transpose()?;
@@ -45,6 +53,52 @@ impl Linker<'_> {
         let root = self.graph.node(Op::SampleRoots, &children)?;
         self.roots[parent.node].push(root);
         Ok(())
+    }
+
+    /// The gradients at drawn targets, which are an input: first of the first target of all samples, then of the next.
+    fn drawn_root(
+        &mut self,
+        place: usize,
+        root: &LossRoot,
+        count: &Dimension,
+    ) -> Result<Id, ShapeError> {
+        let RootOf::Drawn {
+            gradient,
+            model,
+            target,
+            distribution,
+        } = &root.of
+        else {
+            unreachable!("the targets are drawn");
+        };
+        let splice = &mut self.splices[place];
+        let mut parameters = Vec::with_capacity(model.len());
+        for id in model {
+            parameters.push(splice.write(&mut self.graph, *id)?);
+        }
+        let by = columns_of(target);
+        let rows = splice.read(&by).map(|target| self.graph.shape(target).rows);
+        let columns = Dimension::constant(root.columns as u64);
+        let shape = Shape::matrix(rows.unwrap_or_else(Dimension::one), count.times(&columns));
+        let variable = Variable {
+            shape,
+            role: Role::Parameter,
+            facts: Facts::default(),
+        };
+        let drawn = self.graph.declare(DRAWN, variable);
+        let samples = &self.forms[&self.draft.stages[place].pass].samples;
+        let at = (samples, &columns);
+        let gradients = splice.write_repeated(&mut self.graph, *gradient, (&by, drawn), at)?;
+        self.draws = Some(Draws {
+            model: parameters,
+            distribution: *distribution,
+            targets: root.columns,
+        });
+        let columns = self.graph.dimension(columns);
+        let exponent = Rational::new((-1).into(), 2.into());
+        let exponent = self.graph.number(exponent);
+        let share = self.graph.node(Op::Power, &[columns, exponent])?;
+        self.graph.node(Op::Scale, &[share, gradients])
     }
 
     /// Makes the blocks of E[SS'], and hands on what the columns become.
@@ -73,7 +127,7 @@ impl Linker<'_> {
                 self.splices[place].put(form.name.as_str().into(), id);
             }
         }
-        self.combine(place, stage, &mut Step::default())?;
+        self.combine(place, stage, forms, &mut Step::default())?;
         let gradient = columns_of(&format!("grad({})", stage.output));
         for form in &forms.root {
             let variable = form.name.strip_prefix("grad.");

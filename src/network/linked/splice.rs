@@ -31,6 +31,20 @@ impl<'a> Splice<'a> {
         }
     }
 
+    /// The same module with the same in the place of its variables, of which some may be put anew.
+    pub(super) fn fork(&self) -> Self {
+        let sizes = self.sizes.clone();
+        Self {
+            map: self.map.clone(),
+            ..Self::new(self.from, sizes, self.mark)
+        }
+    }
+
+    /// What stands in the place of a variable.
+    pub(super) fn read(&self, variable: &str) -> Option<Id> {
+        self.map.get(variable).copied()
+    }
+
     /// Puts an expression of the network in the place of a variable.
     pub(super) fn put(&mut self, variable: Name, id: Id) {
         self.map.insert(variable, id);
@@ -107,6 +121,11 @@ impl<'a> Splice<'a> {
         samples: &Name,
         columns: &Dimension,
     ) -> Result<Id, ShapeError> {
+        let node = &self.from[id];
+        if let (Op::Diag, [entries]) = (&node.op, node.children.as_slice()) {
+            let entries = self.repeated(graph, *entries, samples, columns)?;
+            return graph.node(Op::Diag, &[entries]);
+        }
         let once = self.write(graph, id)?;
         // By the names of dimensions: in numbers another one may be as large.
         let Sort::Value(shape) = &self.from[id].sort else {

@@ -3,6 +3,7 @@
 //! do.
 
 mod compile;
+mod draft;
 mod passes;
 mod session;
 mod vectors;
@@ -23,6 +24,7 @@ use crate::expr::{Name, Sizes};
 use crate::hbp::{Batch, Curvature};
 use crate::language::{File, Network};
 use compile::{Prepared, prepared};
+pub(super) use draft::{Draft, Node, draft};
 use session::Session;
 
 /// Which part of the curvature matrix a product is with.
@@ -262,7 +264,8 @@ impl ProductPass {
     /// As [`Products::new`], but for its arrays.
     pub fn compile(file: &File, name: &str, options: &RunOptions) -> Result<Self, RunError> {
         let (definition, sizes, options) = sized(file, name, options)?;
-        let prepared = Arc::new(prepared(&definition.network, &sizes, &options)?);
+        let draft = draft(&definition.network, &sizes, &options)?;
+        let prepared = Arc::new(prepared(draft, options.limit)?);
         Ok(Self {
             definition,
             sizes,
@@ -327,7 +330,8 @@ fn session<T: Element>(
     data: &Data<T>,
     options: &RunOptions,
 ) -> Result<Session<T>, RunError> {
-    let prepared = Arc::new(prepared(network, &data.sizes, options)?);
+    let draft = draft(network, &data.sizes, options)?;
+    let prepared = Arc::new(prepared(draft, options.limit)?);
     Session::new(&prepared, data, options)
 }
 

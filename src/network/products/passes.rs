@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
 
-use super::compile::Node;
+use super::draft::Node;
 use crate::backend::{Element, Executor, Inputs, OutputBlock, Outputs};
 use crate::expr::Name;
 use crate::hbp::{Curvature, tangent_name};

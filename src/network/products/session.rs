@@ -7,7 +7,8 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 
 use super::Extent;
-use super::compile::{Moving, Node, Prepared};
+use super::compile::{Moving, Prepared};
+use super::draft::Node;
 use super::passes::{Executors, Passes, add_to, gradient_name, run};
 use crate::backend::{Element, Executor, Inputs};
 use crate::expr::{Name, Sizes};

@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
             let help = if epoch == 0 {
                 "it is none before the first step: other first parameters (--initialisation, --parameters) or scaled data would help".to_owned()
             } else {
-                format!("{} make smaller steps", settings.smaller_steps())
+                settings.smaller_steps().to_owned()
             };
             output.note(&format!(
                 "diverged: {place}: the loss is no finite number; the checkpoint is from before\n  help: {help}"

@@ -1,0 +1,138 @@
+//! Products with blocks that are never formed, against the blocks.
+
+use hbp::curvature::Operator;
+use hbp::hbp::{Batch, Curvature, Message};
+use hbp::network::{
+    MatrixFreePass, MatrixFreeSession, NetworkPass, RunOptions, Sampling, Step, Task, run_network,
+};
+use nalgebra::DMatrix;
+
+use super::networks::Chain;
+use super::tools::{array, file, matrix};
+
+/// Modules whose blocks have no form for all samples.
+const MODULES: &str = "fn swish(t) = t * sigmoid(t)
+module cell[m](x: R[n]) -> z: R[m] { param W: R[m, n]\n param b: R[m]\n z = tanh(W*x + b) }
+module glu[m](x: R[n]) -> z: R[m] { param U: R[m, n]\n param V: R[m, n]\n z = (U*x) .* swish(V*x) }
+module excite[k](x: R[n]) -> z: R[n] { param P: R[k, n]\n param Q: R[n, k]\n z = x .* sigmoid(Q*tanh(P*x)) }
+module deep[m, k](x: R[n]) -> z: R[m] { param A: R[m, k]\n param B: R[k, n]\n z = x'*x*(A*sin(B*x)) }
+module mean_of[m](x: R[n]) -> z: R { param W: R[m, n]\n z = mean(exp(W*x)) }
+";
+
+/// Each with the fewest blocks, over all modes, that have products alone.
+const NODES: [(&str, usize); 6] = [
+    ("cell[4](e)", 5),
+    ("glu[3](e)", 10),
+    ("excite[2](e)", 10),
+    ("deep[2, 4](e)", 5),
+    ("mean_of[3](e)", 5),
+    ("cell[1](e)", 0),
+];
+
+const SEED: u64 = 9;
+
+fn check(text: &str, options: &RunOptions, is_forced: bool) -> usize {
+    let file = file(text);
+    let chain = Chain {
+        text: text.to_owned(),
+        module: String::new(),
+        inputs: (3, 2),
+        distribution: false,
+    };
+    let samples = 5;
+    let items = chain.items(&file, samples, 7);
+    let options = RunOptions {
+        batch_size: samples,
+        ..options.clone()
+    };
+    let what = format!(
+        "{} {} {:?}\n{text}",
+        options.curvature, options.batch, options.message
+    );
+    let step = NetworkPass::compile(&file, "n", &Task::Update(Step::default()), &options);
+    let pass = MatrixFreePass::of_blocks(&file, "n", &options);
+    let pass = match pass {
+        Ok(pass) => pass,
+        Err(error) => {
+            assert!(!is_forced, "{what}: {error}");
+            return 0;
+        }
+    };
+    // Nothing is left to products that has a form.
+    let is_implicit = pass.implicit().next().is_some();
+    assert!(!(step.is_ok() && is_implicit), "{what}");
+    let mut session: MatrixFreeSession<'_, f64> = MatrixFreeSession::new(&pass);
+    pass.load(&mut session, &items).unwrap();
+    session.draw(SEED).unwrap();
+    session.run().unwrap();
+    let whole = RunOptions {
+        dense: true,
+        ..options
+    };
+    let network = file.network("n").unwrap();
+    let expected = run_network(&file, "n", &items, &whole).unwrap().items;
+    let mut products = 0;
+    for parameter in &network.parameters {
+        let name = &*parameter.name;
+        let block = matrix(&array(&expected, &format!("hess.{name}")));
+        let gradient = matrix(&array(&expected, &format!("grad.{name}")));
+        let own = session.gradient(name).unwrap().unwrap();
+        assert!((own - &gradient).amax() < 1e-11, "{what} {name}");
+        let size = gradient.len();
+        let direction = DMatrix::from_fn(size, 1, |k, _| ((k * 37 + 11) % 17) as f64 / 8.0 - 1.0);
+        let image = if let Some(block) = session.hessian(name) {
+            Operator::new(&block).unwrap().product(&direction).unwrap()
+        } else {
+            products += 1;
+            let image = session.product(name, direction.as_slice());
+            DMatrix::from_vec(size, 1, image.unwrap().unwrap())
+        };
+        let top = block.amax().max(1e-3);
+        let error = (image - block * direction).amax() / top;
+        assert!(error < 1e-10, "{what} {name}: off by {error:e}");
+    }
+    products
+}
+
+/// Every module, in every mode in which its blocks have products.
+#[test]
+fn products_are_those_of_the_blocks() {
+    for (node, least) in NODES {
+        let text = format!(
+            "{MODULES}network n {{ input x: R[3]\n target y: R[2]\n e = linear[3](x)\n h = {node}\n a = sin(h)\n o = linear[2](a)\n loss square_loss(o, y) }}"
+        );
+        let mut products = 0;
+        for batch in [Batch::AverageHessian, Batch::AverageJacobian] {
+            for curvature in [
+                Curvature::Hessian,
+                Curvature::GaussNewton,
+                Curvature::PositiveAbs,
+                Curvature::PositiveClip,
+            ] {
+                let options = RunOptions {
+                    curvature,
+                    batch,
+                    ..RunOptions::default()
+                };
+                products += check(&text, &options, true);
+            }
+        }
+        let roots = RunOptions {
+            curvature: Curvature::GaussNewton,
+            batch: Batch::AverageHessian,
+            message: Message::Root,
+            ..RunOptions::default()
+        };
+        products += check(&text, &roots, true);
+        let drawn = RunOptions {
+            curvature: Curvature::Fisher,
+            sampling: Sampling::Drawn {
+                targets: 2,
+                seed: SEED,
+            },
+            ..roots
+        };
+        products += check(&text, &drawn, true);
+        assert!(products >= least, "{node}: {products}");
+    }
+}
