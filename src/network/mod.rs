@@ -62,7 +62,7 @@ pub use file::{Target, check_arrays, not_finite, plan_file, run_file, run_file_t
 pub(crate) use generic::generic;
 pub use grouping::Grouping;
 pub use likelihood::Likelihood;
-pub use matrix_free::{MatrixFreePass, MatrixFreeSession};
+pub use matrix_free::{Eigenvalues, MatrixFreePass, MatrixFreeSession};
 pub use modes::check_message;
 pub use modular::{ModularPass, ModularRun, Numbers};
 pub use module::{Declared, declared, run_module};

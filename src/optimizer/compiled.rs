@@ -3,9 +3,12 @@
 use super::{Damping, EvaluatorPass, Method, Newton, OptimizerError, Problem};
 use crate::language::File;
 use crate::network::{
-    Batch, Coefficient, Curvature, MatrixFreePass, Message, ModularPass, NetworkPass, ProductPass,
-    RunError, RunOptions, Sampling, Step, Task, check_product_modes,
+    Batch, Coefficient, Curvature, Eigenvalues, MatrixFreePass, Message, ModularPass, NetworkPass,
+    ProductPass, RunError, RunOptions, Sampling, Step, Task, check_product_modes,
 };
+
+/// Entries cubed of matrices whose eigenvalues take some seconds.
+const SLOW: usize = 5_000_000_000;
 
 /// The passes of a method for batches of one size.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Compiled {
                 check_product_modes(free.curvature, Batch::Exact)?;
                 match MatrixFreePass::of_loss(file, name, free.curvature, &options) {
                     Ok(pass) => Pass::MatrixFree(Box::new(pass)),
+                    Err(error) if error.is_limit() => return Err(problem.located(error)),
                     Err(_) => products(&options)?,
                 }
             }
@@ -86,6 +90,15 @@ impl Compiled {
     /// The names of input and target.
     pub(super) fn names(&self) -> (&str, &str) {
         (&self.names.0, &self.names.1)
+    }
+
+    /// The eigenvalues of a step that take long, some seconds and more: of what parameter, and how many.
+    pub fn slow_eigenvalues(&self) -> Option<Eigenvalues> {
+        let Pass::MatrixFree(pass) = &self.pass else {
+            return None;
+        };
+        let work = |own: &Eigenvalues| own.matrices.saturating_mul(own.size.saturating_pow(3));
+        pass.eigenvalues().filter(|own| work(own) > SLOW)
     }
 
     /// True when all that a step computes is computed for all samples at once.
@@ -124,11 +137,15 @@ fn newton_pass(
     if let Ok(pass) = NetworkPass::compile(file, name, &Task::Update(step), &options) {
         return Ok(Pass::Update(Box::new(pass)));
     }
-    if let Ok(pass) = matrix_free(file, name, &options) {
-        return Ok(Pass::MatrixFree(Box::new(pass)));
+    match matrix_free(file, name, &options) {
+        Ok(pass) => return Ok(Pass::MatrixFree(Box::new(pass))),
+        Err(error) if error.is_limit() => return Err(problem.located(error)),
+        // Module by module, as far as that leads.
+        Err(_) => {}
     }
     let pass = ModularPass::compile(file, name, &options);
-    let pass = Box::new(pass.map_err(|error| problem.located(error))?);
+    let pass = pass.map_err(|error| problem.located(with_advice(error, &options)))?;
+    let pass = Box::new(pass);
     if options.message == Message::Hessian || options.batch != Batch::Exact {
         return Ok(Pass::Blocks(pass));
     }
@@ -138,6 +155,22 @@ fn newton_pass(
     };
     let whole = ModularPass::compile(file, name, &whole).ok();
     Ok(Pass::Roots(pass, whole.map(Box::new)))
+}
+
+/// Where eigenvalues are the reason for blocks that do not fit, what has none.
+fn with_advice(error: RunError, options: &RunOptions) -> RunError {
+    let is_positive = matches!(
+        options.curvature,
+        Curvature::PositiveAbs | Curvature::PositiveClip
+    );
+    if error.is_limit() && is_positive {
+        let help = format!(
+            "{}; `--curvature ggn` takes products with blocks alone",
+            error.help()
+        );
+        return RunError::limit(error.message(), help);
+    }
+    error
 }
 
 /// Products with the blocks: those of the whole loss, where every sample has a Hessian of its own.

@@ -18,6 +18,8 @@ pub(super) type BlockProduct<'a, T> = dyn FnMut(&DMatrix<T>) -> Result<DMatrix<T
 
 /// The most products of an exact solution before entries are made.
 const PRODUCTS: usize = 2_000;
+/// The same where entries do not fit, so that there is nothing else.
+const PRODUCTS_ALONE: usize = 50_000;
 
 pub(super) type Failure = IterationError<RunError>;
 
@@ -119,7 +121,12 @@ fn exact<T: Element>(
     (alpha, limit): (f64, u64),
 ) -> Result<DVector<T>, Failure> {
     let size = right.len();
-    let iterations = size.min(PRODUCTS);
+    let entries = (size as u64).saturating_mul(size as u64);
+    let iterations = if entries.saturating_mul(T::BYTES) > limit {
+        PRODUCTS_ALONE
+    } else {
+        size.min(PRODUCTS)
+    };
     let found = iterated(
         product,
         right,

@@ -146,6 +146,14 @@ impl Training<'_> {
         if !compiled[0].is_for_all_samples() {
             progress.note("a step of this network in these modes has no form for all samples: it runs module by module or sample by sample, which is slower");
         }
+        if let Some(slow) = compiled[0].slow_eigenvalues() {
+            progress.note(&format!(
+                "every step takes the eigenvalues of {} matrices of {size} × {size} entries in the block of `{}`, which takes a while; --curvature ggn takes none",
+                slow.matrices,
+                slow.parameter,
+                size = slow.size
+            ));
+        }
         let passes = [
             EvaluatorPass::compile(&problem, sets[0].samples)?,
             EvaluatorPass::compile(&problem, sets[1].samples)?

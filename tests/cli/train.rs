@@ -65,8 +65,11 @@ fn a_run_needs_a_directory_alone_and_is_the_same_twice() {
 #[test]
 fn a_killed_run_goes_on_as_if_nothing_had_happened() {
     let folder = tempfile::tempdir().unwrap();
+    let file = path(&folder, "small.hbp");
+    fs::write(&file, "network small { input x: R[64]\n target y: R[10] distribution\n h = linear[8](x)\n a = sigmoid(h)\n o = linear[10](a)\n loss softmax_cross_entropy(o, y) }").unwrap();
     for (place, optimizer) in ["sgd", "adam", "newton", "kfac", "kflr"].iter().enumerate() {
         let more = [
+            &file,
             "--optimizer",
             optimizer,
             "--epochs",

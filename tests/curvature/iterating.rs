@@ -1,7 +1,9 @@
 //! Conjugate gradients against exact solves.
 
+use std::convert::Infallible;
+
 use hbp::backend::OutputBlock::{Dense, Diagonal, Kronecker, Root, Sum};
-use hbp::curvature::{Ending, Operator, Stop, conjugate_gradients};
+use hbp::curvature::{Ending, Operator, Stop, Until, conjugate_gradients, conjugate_gradients_by};
 use nalgebra::{DMatrix, DVector, dvector};
 use proptest::prelude::*;
 
@@ -61,4 +63,24 @@ fn every_ending_is_told() {
     let found = conjugate_gradients(&operator, 0.0, &dvector![1.0, 1.0], Stop::default()).unwrap();
     assert_eq!(found.ending, Ending::NegativeCurvature);
     assert_eq!(found.solution, dvector![0.0, 0.0]);
+}
+
+/// With eigenvalues from 1e-6 to 1, ‖r‖ ≤ ε ‖b‖ is never reached; the backward error is, and a Cholesky solution has no smaller one.
+#[test]
+fn working_precision_is_a_backward_error() {
+    let size = 40;
+    let eigenvalue = |k: usize| 10f64.powf(-6.0 * k as f64 / (size - 1) as f64);
+    let product = |direction: &DMatrix<f64>| {
+        let rows = direction.row_iter().enumerate();
+        let entries = rows.map(|(k, row)| eigenvalue(k) * row[0]);
+        Ok::<_, Infallible>(DMatrix::from_iterator(size, 1, entries))
+    };
+    let right = DVector::from_fn(size, |k, _| ((k * 29 + 7) % 13) as f64 - 6.0);
+    let until = Until::WorkingPrecision { iterations: 1000 };
+    let found = conjugate_gradients_by(product, 0.0, &right, until).unwrap();
+    assert_eq!(found.ending, Ending::Converged);
+    let solution = &found.solution;
+    let image = DVector::from_fn(size, |k, _| eigenvalue(k) * solution[k]);
+    let backward = (image - &right).norm() / (solution.norm() + right.norm());
+    assert!(backward < 1e-14, "{backward:e}");
 }

@@ -31,7 +31,7 @@ const NODES: [(&str, usize); 6] = [
 
 const SEED: u64 = 9;
 
-fn check(text: &str, options: &RunOptions, is_forced: bool) -> usize {
+fn check(text: &str, options: &RunOptions, samples: usize) -> usize {
     let file = file(text);
     let chain = Chain {
         text: text.to_owned(),
@@ -39,7 +39,6 @@ fn check(text: &str, options: &RunOptions, is_forced: bool) -> usize {
         inputs: (3, 2),
         distribution: false,
     };
-    let samples = 5;
     let items = chain.items(&file, samples, 7);
     let options = RunOptions {
         batch_size: samples,
@@ -51,13 +50,7 @@ fn check(text: &str, options: &RunOptions, is_forced: bool) -> usize {
     );
     let step = NetworkPass::compile(&file, "n", &Task::Update(Step::default()), &options);
     let pass = MatrixFreePass::of_blocks(&file, "n", &options);
-    let pass = match pass {
-        Ok(pass) => pass,
-        Err(error) => {
-            assert!(!is_forced, "{what}: {error}");
-            return 0;
-        }
-    };
+    let pass = pass.unwrap_or_else(|error| panic!("{what}: {error}"));
     // Nothing is left to products that has a form.
     let is_implicit = pass.implicit().next().is_some();
     assert!(!(step.is_ok() && is_implicit), "{what}");
@@ -114,16 +107,23 @@ fn products_are_those_of_the_blocks() {
                     batch,
                     ..RunOptions::default()
                 };
-                products += check(&text, &options, true);
+                products += check(&text, &options, 5);
             }
         }
+        // Fewer samples than entries of x.
+        let few = RunOptions {
+            curvature: Curvature::PositiveAbs,
+            batch: Batch::AverageJacobian,
+            ..RunOptions::default()
+        };
+        products += check(&text, &few, 2);
         let roots = RunOptions {
             curvature: Curvature::GaussNewton,
             batch: Batch::AverageHessian,
             message: Message::Root,
             ..RunOptions::default()
         };
-        products += check(&text, &roots, true);
+        products += check(&text, &roots, 5);
         let drawn = RunOptions {
             curvature: Curvature::Fisher,
             sampling: Sampling::Drawn {
@@ -132,7 +132,24 @@ fn products_are_those_of_the_blocks() {
             },
             ..roots
         };
-        products += check(&text, &drawn, true);
+        products += check(&text, &drawn, 5);
         assert!(products >= least, "{node}: {products}");
     }
+}
+
+/// What takes more memory than there may be is a limit, before anything runs.
+#[test]
+fn passes_that_do_not_fit_are_refused() {
+    let text = format!(
+        "{MODULES}network n {{ input x: R[3]\n target y: R[4]\n h = cell[4](x)\n loss square_loss(h, y) }}"
+    );
+    let options = RunOptions {
+        batch: Batch::AverageHessian,
+        batch_size: 50,
+        limit: 13_500,
+        ..RunOptions::default()
+    };
+    let error = MatrixFreePass::of_blocks(&file(&text), "n", &options).unwrap_err();
+    assert!(error.is_limit(), "{error}");
+    assert!(error.to_string().contains("13500 bytes"), "{error}");
 }

@@ -11,7 +11,7 @@ use super::roots::two_layers;
 use super::tools::{array, dense, file, matrix};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_global_rejects: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, max_global_rejects: 2000, ..ProptestConfig::default() })]
     /// Positive curvature, Fisher matrices and Gauss-Newton with a convex loss have no negative eigenvalue.
     #[test]
     fn what_is_positive_by_name_is_positive(seed in any::<u64>(), nodes in 2usize..=7, samples in 1usize..=4) {

@@ -21,8 +21,10 @@ optimiser's state, replaced at once), curves.svg and curves.png. train_loss is, 
 large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with
 --resume; Ctrl-C saves where it is. The same settings and seed give the same metrics but for seconds.
 
-A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. kfac, kfra, kflr are Newton with the curvature, the batch
-average and the message of their authors. Conjugate gradients run for a whole parameter with its block cut by --blocks; for each group
+A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. Damping by Levenberg and Marquardt begins at --alpha and has no
+bound: above 1 nothing of ℋ is left, and a step is −γδ/α. kfac, kfra, kflr are Newton with the curvature, the batch average and the message of
+their authors: kfac and kflr send the mean of SS' back and average J'E[SS']J over the samples, J the Jacobian of the module that reads it, so that tanh(W*x) as one
+module has another block than linear and tanh. Conjugate gradients run for a whole parameter with its block cut by --blocks; for each group
 of rows by itself where a step is no single program. Data: digits are inside the program; fashion-mnist, mnist and cifar10 are looked for where they are
 usually installed; DIR holds IDX or CIFAR-10 files; FILE.npz holds x, y and, if wanted, x_test, y_test.
 
@@ -68,7 +70,7 @@ pub(in crate::cli) enum SolverChoice {
 pub(in crate::cli) enum DampingChoice {
     /// It stays.
     Fixed,
-    /// It follows how well the quadratic model foretells the loss.
+    /// It follows how well the quadratic model foretells the loss; a step after which the loss of its batch is larger is taken back.
     #[value(alias = "lm")]
     LevenbergMarquardt,
 }

@@ -132,7 +132,7 @@ impl MatrixFreePass {
         let factors = linked
             .products
             .iter()
-            .flat_map(|(name, product)| row_factors(name, product));
+            .flat_map(|(name, product)| row_factors(graph, name, product));
         for (own, product) in factors {
             outputs.push((own.columns.to_string(), product.columns));
             outputs.push((own.weights.to_string(), product.weights));
@@ -155,13 +155,29 @@ impl MatrixFreePass {
         let mut products = Vec::with_capacity(images.len());
         for (parameter, image) in images {
             let product = &linked.products[&parameter];
-            let factors = row_factors(&parameter, product);
+            let factors = row_factors(graph, &parameter, product);
             products.push(BlockProduct {
                 direction: direction(graph, product.direction),
                 program: compile(&[(IMAGE.to_owned(), image)], &linked.hessians)?,
                 rows: factors.map(|(factors, _)| factors).collect(),
                 parameter,
             });
+        }
+        let of_drawing = drawing.iter().map(|drawing: &Drawing| &drawing.model);
+        let programs = products
+            .iter()
+            .map(|product: &BlockProduct| &product.program);
+        let programs = programs.chain([&base]).chain(of_drawing);
+        let bytes = options.precision.bytes();
+        let bytes = programs.fold(0_u64, |sum, p| sum.saturating_add(p.bytes(bytes)));
+        if bytes > options.limit {
+            return Err(RunError::limit(
+                format!(
+                    "the passes of `{name}` take {bytes} bytes at {} samples, above the memory limit of {} bytes",
+                    options.batch_size, options.limit
+                ),
+                "take fewer samples at a time, or a larger `--memory`",
+            ));
         }
         Ok(Self {
             base,
@@ -197,10 +213,35 @@ impl MatrixFreePass {
         )
     }
 
+    /// The most eigenvalues that a run finds for one parameter, by their cost.
+    pub fn eigenvalues(&self) -> Option<Eigenvalues> {
+        let products = self.products.iter();
+        let all = products.flat_map(|product| {
+            let of = |rows: &RowFactors| Eigenvalues {
+                parameter: product.parameter.clone(),
+                matrices: rows.matrices.0,
+                size: rows.matrices.1,
+            };
+            product.rows.iter().map(of)
+        });
+        all.max_by_key(|own| own.matrices.saturating_mul(own.size.saturating_pow(3)))
+    }
+
     /// The parameters whose blocks are never formed.
     pub fn implicit(&self) -> impl Iterator<Item = &Name> {
         self.products.iter().map(|product| &product.parameter)
     }
+}
+
+/// Eigenvalues that a run finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eigenvalues {
+    /// The parameter in whose block they are.
+    pub parameter: Name,
+    /// How many matrices.
+    pub matrices: usize,
+    /// Rows of each.
+    pub size: usize,
 }
 
 /// Every product without what does not depend on its direction.
@@ -215,16 +256,20 @@ fn images(linked: &mut Linked, kept: &mut Kept) -> Result<Vec<(Name, Id)>, Shape
 
 /// Where the factors of each are found, and what they are.
 fn row_factors<'a>(
+    graph: &'a Graph,
     parameter: &'a Name,
     product: &'a Product,
 ) -> impl Iterator<Item = (RowFactors, &'a RowBlocks)> {
     let rows = product.rows.iter().enumerate();
     rows.map(move |(place, rows)| {
         let named = |what: &str| Name::from(format!("|{what}.{place}.{parameter}"));
+        let shape = |id| graph.shape(id).evaluate(&Sizes::new()).unwrap_or_default();
+        let (columns, weights) = (shape(rows.columns), shape(rows.weights));
         let factors = RowFactors {
             treatment: rows.treatment,
             columns: named("columns"),
             weights: named("weights"),
+            matrices: (weights.0, columns.0.min(columns.1)),
         };
         (factors, rows)
     })

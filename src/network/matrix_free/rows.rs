@@ -3,7 +3,7 @@
 
 use nalgebra::DMatrix;
 
-use crate::backend::{Element, symmetric_eigen};
+use crate::backend::{Algebra, Element, ExecuteError, Faer, MatrixRef, symmetric_eigen};
 use crate::expr::Name;
 use crate::network::linked::Treatment;
 
@@ -15,25 +15,103 @@ pub(super) struct RowFactors {
     pub(super) columns: Name,
     /// W, a row for every row of the parameter.
     pub(super) weights: Name,
+    /// How many matrices there are, and how large the one is whose eigenvalues are found.
+    pub(super) matrices: (usize, usize),
 }
 
-/// `E[wᵢ xx']` for every row i of W, with its eigenvalues treated; NaN where they were not found.
-pub(super) fn blocks<T: Element>(
-    treatment: Treatment,
-    x: &DMatrix<T>,
-    weights: &DMatrix<T>,
-) -> Vec<DMatrix<T>> {
-    let share = T::one() / T::number(x.ncols() as f64);
-    let of_row = |row: usize| {
-        let mut scaled = x.clone();
-        for (sample, mut column) in scaled.column_iter_mut().enumerate() {
-            column *= weights[(row, sample)] * share;
+/// The treated blocks of all rows.
+#[derive(Clone, Debug)]
+pub(super) struct TreatedRows<T: Element> {
+    /// Orthonormal columns that span all x, where there are fewer of them than entries: the blocks are then between these.
+    basis: Option<DMatrix<T>>,
+    blocks: Vec<DMatrix<T>>,
+}
+
+impl<T: Element> TreatedRows<T> {
+    /// `E[wᵢ xx']` for every row i of W, with its eigenvalues treated; NaN where they were not found.
+    ///
+    /// # Errors
+    /// When the blocks take more than `limit` bytes together.
+    pub(super) fn new(
+        treatment: Treatment,
+        (x, weights): (&DMatrix<T>, &DMatrix<T>),
+        limit: u64,
+    ) -> Result<Self, ExecuteError> {
+        let size = x.nrows().min(x.ncols());
+        let rows = weights.nrows().saturating_mul(size);
+        let bytes = (rows as u64)
+            .saturating_mul(size as u64)
+            .saturating_mul(T::BYTES);
+        if bytes > limit {
+            let cols = size;
+            return Err(ExecuteError::TooLarge {
+                rows,
+                cols,
+                bytes,
+                limit,
+            });
         }
-        treated(treatment, scaled * x.transpose())
-    };
-    (0..weights.nrows()).map(of_row).collect()
+        let share = T::one() / T::number(x.ncols() as f64);
+        // x = Q r: of a row, Q E[w rr'] Q'.
+        let (basis, columns) = if x.ncols() < x.nrows() {
+            let (q, r) = x.clone().qr().unpack();
+            (Some(q), r)
+        } else {
+            (None, x.clone())
+        };
+        let of_row = |row: usize| {
+            let mut scaled = columns.clone();
+            for (sample, mut column) in scaled.column_iter_mut().enumerate() {
+                column *= weights[(row, sample)] * share;
+            }
+            treated(treatment, product(&scaled, &columns))
+        };
+        Ok(Self {
+            blocks: (0..weights.nrows()).map(of_row).collect(),
+            basis,
+        })
+    }
+
+    /// Adds the product with a direction, column by column as the parameter is.
+    pub(super) fn add_product(&self, direction: &[T], image: &mut [T]) {
+        let rows = self.blocks.len();
+        let cols = direction.len() / rows.max(1);
+        let mut turned = DMatrix::from_column_slice(rows, cols, direction).transpose();
+        if let Some(basis) = &self.basis {
+            turned = basis.tr_mul(&turned);
+        }
+        for (mut column, block) in turned.column_iter_mut().zip(&self.blocks) {
+            let product = block * &column;
+            column.copy_from(&product);
+        }
+        if let Some(basis) = &self.basis {
+            turned = basis * turned;
+        }
+        for (entry, own) in image.iter_mut().zip(turned.transpose().iter()) {
+            *entry += *own;
+        }
+    }
 }
 
+/// `A B'`, known to be symmetric.
+fn product<T: Element>(a: &DMatrix<T>, b: &DMatrix<T>) -> DMatrix<T> {
+    let size = a.nrows();
+    let mut out = DMatrix::zeros(size, size);
+    let right = view(b).transpose();
+    Faer::default().symmetric_product(out.as_mut_slice(), T::one(), view(a), right);
+    out
+}
+
+fn view<T>(matrix: &DMatrix<T>) -> MatrixRef<'_, T> {
+    MatrixRef {
+        data: matrix.as_slice(),
+        rows: matrix.nrows(),
+        cols: matrix.ncols(),
+        strides: (1, matrix.nrows()),
+    }
+}
+
+/// The same with other eigenvalues.
 fn treated<T: Element>(treatment: Treatment, matrix: DMatrix<T>) -> DMatrix<T> {
     let size = matrix.nrows();
     let Some(mut eigen) = symmetric_eigen(matrix) else {
@@ -45,18 +123,9 @@ fn treated<T: Element>(treatment: Treatment, matrix: DMatrix<T>) -> DMatrix<T> {
             Treatment::Clip => value.max(T::zero()),
         }
     });
-    eigen.recompose()
-}
-
-/// Adds the product with a direction, column by column as the parameter is.
-pub(super) fn add_product<T: Element>(blocks: &[DMatrix<T>], direction: &[T], image: &mut [T]) {
-    let rows = blocks.len();
-    for (row, block) in blocks.iter().enumerate() {
-        for (place, column) in block.column_iter().enumerate() {
-            let factor = direction[place * rows + row];
-            for (entry, own) in image[row..].iter_mut().step_by(rows).zip(&column) {
-                *entry += factor * *own;
-            }
-        }
+    let mut scaled = eigen.eigenvectors.clone();
+    for (mut column, value) in scaled.column_iter_mut().zip(&eigen.eigenvalues) {
+        column *= *value;
     }
+    product(&scaled, &eigen.eigenvectors)
 }

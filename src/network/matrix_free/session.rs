@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::rows::{add_product, blocks};
+use super::rows::TreatedRows;
 use super::{BlockProduct, IMAGE, MatrixFreePass};
 use crate::backend::{Element, Executor, OutputBlock};
 use crate::kernel::Block;
@@ -17,8 +17,8 @@ pub struct MatrixFreeSession<'p, T: Element> {
     /// The model that targets are drawn from.
     model: Option<Executor<'p, T>>,
     products: Vec<Option<Executor<'p, T>>>,
-    /// Blocks for the rows of each product's parameter, of every matrix that has such.
-    rows: Vec<Vec<Vec<DMatrix<T>>>>,
+    /// Blocks for the rows of each product's parameter.
+    rows: Vec<Vec<TreatedRows<T>>>,
     /// True for products whose inputs are those of the last run.
     is_current: Vec<bool>,
 }
@@ -72,6 +72,7 @@ impl<'p, T: Element> MatrixFreeSession<'p, T> {
     /// When a matrix to invert is singular.
     pub fn run(&mut self) -> Result<(), RunError> {
         self.is_current.fill(false);
+        self.rows.iter_mut().for_each(Vec::clear);
         self.base.run_resident()?;
         Ok(())
     }
@@ -147,8 +148,8 @@ impl<'p, T: Element> MatrixFreeSession<'p, T> {
             }
             None => vec![T::zero(); direction.len()],
         };
-        for blocks in &self.rows[place] {
-            add_product(blocks, direction, &mut image);
+        for rows in &self.rows[place] {
+            rows.add_product(direction, &mut image);
         }
         Ok(Some(image))
     }
@@ -158,7 +159,7 @@ impl<'p, T: Element> MatrixFreeSession<'p, T> {
 fn row_blocks<T: Element>(
     base: &Executor<'_, T>,
     (pass, product): (&MatrixFreePass, &BlockProduct),
-) -> Result<Vec<Vec<DMatrix<T>>>, RunError> {
+) -> Result<Vec<TreatedRows<T>>, RunError> {
     let whole = |name: &str| -> Result<DMatrix<T>, RunError> {
         let block = pass.base.output(name).map(|block| base.block(block));
         let whole = block.map(|block| block.to_dense(pass.options.limit));
@@ -167,7 +168,8 @@ fn row_blocks<T: Element>(
     let of_rows = product.rows.iter();
     let of_rows = of_rows.map(|rows| {
         let (x, weights) = (whole(&rows.columns)?, whole(&rows.weights)?);
-        Ok(blocks(rows.treatment, &x, &weights))
+        let treated = TreatedRows::new(rows.treatment, (&x, &weights), pass.options.limit);
+        Ok(treated?)
     });
     of_rows.collect()
 }

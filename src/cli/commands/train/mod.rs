@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Train, output: &mut Output) -> Result<Exit, Failur
     let path = directory.path().display();
     if let Some(row) = last {
         output.line(&sentence(&row, settings.epochs))?;
-    } else {
+    } else if matches!(ending, Ending::Done) {
         output.line(&format!("all {} epochs are done already", settings.epochs))?;
     }
     drawn(&directory, &settings)?;
