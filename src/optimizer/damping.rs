@@ -57,9 +57,6 @@ impl Outcome {
             damping
         } else if ratio.is_nan() || ratio < POOR {
             damping * FACTOR
-        } else if ratio > GOOD && damping > 1.0 {
-            // Of ℋ nothing is left there: back to where it counts.
-            damping / FACTOR.powi(4)
         } else if ratio > GOOD {
             damping / FACTOR
         } else {
