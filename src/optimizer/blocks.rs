@@ -31,6 +31,14 @@ pub(super) fn instead() -> Solver {
     }
 }
 
+/// When conjugate gradients of a solver stop.
+pub(super) fn stop(tolerance: &Rational, iterations: usize) -> Stop {
+    Stop {
+        tolerance: num_traits::ToPrimitive::to_f64(tolerance).unwrap_or(0.0),
+        iterations,
+    }
+}
+
 /// Δ of a parameter at α, in an epoch counted from 1.
 pub(super) fn step<T: Element>(
     block: &OutputBlock<T>,
@@ -85,10 +93,7 @@ fn solved<T: Element>(
             tolerance,
             iterations,
         } => {
-            let stop = Stop {
-                tolerance: num_traits::ToPrimitive::to_f64(tolerance).unwrap_or(0.0),
-                iterations: *iterations,
-            };
+            let stop = stop(tolerance, *iterations);
             let right = DVector::from_iterator(gradient.len(), gradient.iter().map(|g| -*g));
             let found = conjugate_gradients(operator, alpha, &right, stop)?;
             let (rows, cols) = gradient.shape();

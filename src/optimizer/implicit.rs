@@ -3,12 +3,12 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::blocks::{Solved, instead};
+use super::blocks::{Solved, instead, stop};
 use super::{Newton, OptimizerError};
 use crate::backend::{Algebra, Element, Faer, MatrixRef, OutputBlock};
 use crate::curvature::{
-    CurvatureError, Ending, Iterated, IterationError, Operator, Stop, Until,
-    conjugate_gradients_by, row_ranges,
+    CurvatureError, Ending, Iterated, IterationError, Operator, Until, conjugate_gradients_by,
+    row_ranges,
 };
 use crate::expr::Name;
 use crate::network::{RunError, Solver};
@@ -97,10 +97,7 @@ fn solved<T: Element>(
     else {
         return exact(product, right, (alpha, limit));
     };
-    let stop = Stop {
-        tolerance: num_traits::ToPrimitive::to_f64(tolerance).unwrap_or(0.0),
-        iterations: *iterations,
-    };
+    let stop = stop(tolerance, *iterations);
     Ok(iterated(product, right, alpha, stop)?.solution)
 }
 

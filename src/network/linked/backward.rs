@@ -4,7 +4,7 @@ use super::crossing::{Part, Step};
 use super::forms::Forms;
 use super::images::{RowBlocks, direction_of};
 use super::{Linker, Product};
-use crate::expr::{Dimension, Facts, Id, Name, Op, Role, Shape, ShapeError, Variable};
+use crate::expr::{Dimension, Id, Name, Shape, ShapeError};
 use crate::hbp::{Batched, columns_of};
 use crate::network::draft::Stage;
 use crate::network::graph::Live;
@@ -101,13 +101,7 @@ impl Linker<'_> {
             let Some(full) = stage.parameter(&image.parameter) else {
                 continue;
             };
-            let parameter = self.graph.node(Op::Variable(full.clone()), &[])?;
-            let direction = Variable {
-                shape: self.graph.shape(parameter),
-                role: Role::Parameter,
-                facts: Facts::default(),
-            };
-            let direction = self.graph.declare(format!("|direction.{full}"), direction);
+            let direction = super::direction(&mut self.graph, full)?;
             self.splices[place].put(direction_of(&image.parameter), direction);
             let splice = &mut self.splices[place];
             let mut rows = Vec::with_capacity(image.rows.len());

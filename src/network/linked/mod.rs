@@ -62,11 +62,29 @@ pub(super) struct Draws {
 /// The product of a block with a direction, both of the parameter's shape.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
-    /// A variable of the graph.
+    /// The variable [`Product::direction`].
     pub(super) direction: Id,
     pub(super) image: Id,
     /// What is added to the block.
     pub(super) rows: Vec<RowBlocks>,
+}
+
+impl Product {
+    /// The name of the variable that the block of a parameter is multiplied with. No name of the language has a bar.
+    pub(super) fn direction(parameter: &str) -> Name {
+        format!("|direction.{parameter}").into()
+    }
+}
+
+/// That variable, of the parameter's shape.
+fn direction(graph: &mut Graph, parameter: &Name) -> Result<Id, ShapeError> {
+    let own = graph.node(Op::Variable(parameter.clone()), &[])?;
+    let variable = Variable {
+        shape: graph.shape(own),
+        role: Role::Parameter,
+        facts: Facts::default(),
+    };
+    Ok(graph.declare(Product::direction(parameter), variable))
 }
 
 /// What is written beside values and gradients.

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::splice::Splice;
 use super::{Linked, Product, Unlinked, declared, numbers, sum_of};
-use crate::expr::{
-    Dimension, Facts, Graph, Id, Name, Op, Role, Shape, ShapeError, Sizes, Variable,
-};
+use crate::expr::{Dimension, Graph, Id, Name, Op, Shape, ShapeError, Sizes};
 use crate::hbp::{Batched, Curvature, Over, UnfoldError, batched, columns_of, tangent_name};
 use crate::language::Network;
 use crate::network::RunError;
@@ -229,14 +227,7 @@ impl<'a> Linker<'a> {
     /// The product of a parameter's block with a direction: tangents forward, their gradients back.
     fn product(&mut self, parameter: &Name) -> Result<Product, ShapeError> {
         let own = self.graph.node(Op::Variable(parameter.clone()), &[])?;
-        let direction = Variable {
-            shape: self.graph.shape(own),
-            role: Role::Parameter,
-            facts: Facts::default(),
-        };
-        let direction = self
-            .graph
-            .declare(format!("|direction.{parameter}"), direction);
+        let direction = super::direction(&mut self.graph, parameter)?;
         let mut moving = self.forward(parameter, direction)?;
         let moves: Vec<bool> = moving.iter().map(Option::is_some).collect();
         let mut arriving: Vec<Vec<Id>> = vec![Vec::new(); self.draft.nodes.len()];

@@ -157,7 +157,7 @@ impl MatrixFreePass {
             let product = &linked.products[&parameter];
             let factors = row_factors(graph, &parameter, product);
             products.push(BlockProduct {
-                direction: direction(graph, product.direction),
+                direction: Product::direction(&parameter),
                 program: compile(&[(IMAGE.to_owned(), image)], &linked.hessians)?,
                 rows: factors.map(|(factors, _)| factors).collect(),
                 parameter,
@@ -273,9 +273,4 @@ fn row_factors<'a>(
         };
         (factors, rows)
     })
-}
-
-fn direction(graph: &Graph, id: Id) -> Name {
-    let free = graph.free_variables(id);
-    free.into_iter().next().unwrap_or_else(|| "".into())
 }
