@@ -261,7 +261,7 @@ pub(super) fn compare_between(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 5, max_global_rejects: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, max_global_rejects: 2000, ..ProptestConfig::default() })]
     #[test]
     fn random_chains_are_what_the_modes_mean(seed in any::<u64>(), depth in 1usize..=5, samples in 1usize..=6) {
         compare(&Chain::random(&mut ChaCha8Rng::seed_from_u64(seed), depth), samples, seed)?;

@@ -319,7 +319,7 @@ impl Chain {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_global_rejects: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_global_rejects: 2000, ..ProptestConfig::default() })]
     #[test]
     fn random_chains_agree_with_the_witness(seed in any::<u64>(), depth in 1usize..=4, samples in 1usize..=3) {
         let chain = Chain::random(&mut ChaCha8Rng::seed_from_u64(seed), depth);

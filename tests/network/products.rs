@@ -131,7 +131,7 @@ fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, max_global_rejects: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5, max_global_rejects: 4000, ..ProptestConfig::default() })]
     #[test]
     fn products_of_random_chains_are_products(seed in any::<u64>(), depth in 1usize..=3, samples in 1usize..=3) {
         compare(&Chain::random(&mut ChaCha8Rng::seed_from_u64(seed), depth), samples, seed)?;
