@@ -143,6 +143,7 @@ impl Experiment {
             threads: settings.threads,
             version: settings.version.clone(),
             data_fingerprint: settings.data_fingerprint.clone(),
+            rules_fingerprint: settings.rules_fingerprint.clone(),
             ..before.clone()
         };
         if like != settings {
@@ -166,9 +167,10 @@ impl Experiment {
         if has_ended {
             return Ok(Ending::Done);
         }
-        // What tells the data from others is known to the run alone.
+        // What tells data and rules from others is known to the run alone.
         let settings = Settings {
             data_fingerprint: before.data_fingerprint,
+            rules_fingerprint: before.rules_fingerprint,
             ..settings.clone()
         };
         let training = Training {

@@ -135,6 +135,11 @@ impl Training<'_> {
             has_classes,
             fingerprint,
         } = self.prepared::<T>(start)?;
+        if let Start::Checkpoint(_) = start
+            && !["", &self.rules()].contains(&settings.rules_fingerprint.as_str())
+        {
+            progress.note("the rule book is not the one that the run was begun with: what it derives is equal, but numbers may differ by rounding");
+        }
         let batch_size = settings.batch_size.min(train.samples).max(1);
         if batch_size < settings.batch_size {
             progress.note(&format!(
@@ -248,6 +253,11 @@ impl Training<'_> {
         })
     }
 
+    /// What tells the rule book from others.
+    fn rules(&self) -> String {
+        format!("{:016x}", self.options.rewriter.fingerprint())
+    }
+
     /// The directory of a new run, which begins with these evaluations.
     fn created(
         &self,
@@ -257,6 +267,7 @@ impl Training<'_> {
     ) -> Result<Opened, TrainingError> {
         let settings = Settings {
             data_fingerprint,
+            rules_fingerprint: self.rules(),
             ..self.settings.clone()
         };
         let (run, held) = RunDirectory::create(path, &settings, force)?;

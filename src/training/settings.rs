@@ -32,6 +32,9 @@ pub struct Settings {
     /// What tells these data from others; empty before they are read.
     #[serde(default)]
     pub data_fingerprint: String,
+    /// What tells the rule book from others; empty before the run begins.
+    #[serde(default)]
+    pub rules_fingerprint: String,
     /// `sgd`, `adam`, `newton`, `kfac`, `kfra`, `kflr` or `hessian-free`.
     pub optimizer: String,
     /// The curvature of Newton's steps.
@@ -93,6 +96,7 @@ impl Settings {
             dims: BTreeMap::new(),
             data: "digits".to_owned(),
             data_fingerprint: String::new(),
+            rules_fingerprint: String::new(),
             optimizer: "newton".to_owned(),
             curvature: "pch-abs".to_owned(),
             batch: "average-jacobian".to_owned(),

@@ -53,8 +53,26 @@ fn a_run_goes_on_with_its_own_settings() {
         assert_eq!(answer.code, 2, "{wrong}");
     }
     let answer = resume(&run, &["--epochs", "3", "--checkpoint-seconds", "5"]);
-    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
     assert_eq!(metrics(&run).len(), 5);
+}
+
+/// What another book derives is equal, but may be computed in another order.
+#[test]
+fn another_rule_book_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = begun(&folder);
+    let config = Path::new(&run).join("config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    let own: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let own = own["rules_fingerprint"].as_str().unwrap();
+    for (noted, is_told) in [("", false), (own, false), ("0123456789abcdef", true)] {
+        fs::write(&config, text.replace(own, noted)).unwrap();
+        let answer = resume(&run, &[]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        let told = answer.err.contains("note: the rule book is not the one");
+        assert_eq!(told, is_told, "{noted}: {}", answer.err);
+    }
 }
 
 #[test]

@@ -178,6 +178,28 @@ fn damping_follows_the_quadratic_model() {
     }
 }
 
+/// One matrix a row, of as many rows as a sample has entries or there are samples.
+#[test]
+fn eigenvalues_that_take_long_are_foretold() {
+    let wide = GATED.replace("linear[3](x)\n h = glu[4]", "linear[300](x)\n h = glu[301]");
+    let found = |text: &str, curvature: Curvature, samples: usize| {
+        let method = Method::Newton(Newton {
+            curvature,
+            batch: Batch::AverageJacobian,
+            ..Newton::default()
+        });
+        let compiled = Compiled::new(&problem(text), &method, samples).unwrap();
+        let own = compiled.slow_eigenvalues();
+        own.map(|own| (own.matrices, own.size))
+    };
+    let positive = Curvature::PositiveAbs;
+    assert_eq!(found(&wide, positive, 400), Some((301, 300)));
+    assert_eq!(found(&wide, positive, 260), Some((301, 260)));
+    assert_eq!(found(&wide, positive, 20), None);
+    assert_eq!(found(&wide, Curvature::GaussNewton, 400), None);
+    assert_eq!(found(GATED, positive, 400), None);
+}
+
 #[test]
 fn numbers_that_cannot_be_meant_are_refused_by_name() {
     let problem = problem(NETWORK);
