@@ -54,7 +54,6 @@ pub(super) struct Loop<'a, 'p, T: Element> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Noted {
     Ascent,
-    TakenBack,
     Singular,
     Rise,
     Standstill,
@@ -163,11 +162,6 @@ impl<T: Element> Loop<'_, '_, T> {
             ));
         }
         self.has_moved |= !report.is_taken_back;
-        if report.is_taken_back && self.noted.insert(Noted::TakenBack) {
-            progress.note(&format!(
-                "epoch {epoch}, step {step}: the loss of the batch is larger after a step; it is taken back, and the next is damped more"
-            ));
-        }
         if let Some(name) = &report.singular
             && self.noted.insert(Noted::Singular)
         {

@@ -148,17 +148,7 @@ impl Training<'_> {
             ));
         }
         let compiled = compiled(&problem, &method, (train.samples, batch_size))?;
-        if !compiled[0].is_for_all_samples() {
-            progress.note("a step of this network in these modes has no form for all samples: it runs module by module or sample by sample, which is slower");
-        }
-        if let Some(slow) = compiled[0].slow_eigenvalues() {
-            progress.note(&format!(
-                "every step takes the eigenvalues of {} matrices of {size} × {size} entries in the block of `{}`, which takes a while; --curvature ggn takes none",
-                slow.matrices,
-                slow.parameter,
-                size = slow.size
-            ));
-        }
+        note_costs(&compiled[0], progress);
         let passes = [
             EvaluatorPass::compile(&problem, sets[0].samples)?,
             EvaluatorPass::compile(&problem, sets[1].samples)?
@@ -337,6 +327,21 @@ fn compiled(
         compiled.push(Compiled::new(problem, method, rest)?);
     }
     Ok(compiled)
+}
+
+/// Says of what takes long that it does.
+fn note_costs(compiled: &Compiled, progress: &mut dyn Progress) {
+    if !compiled.is_for_all_samples() {
+        progress.note("a step of this network in these modes has no form for all samples: it runs module by module or sample by sample, which is slower");
+    }
+    if let Some(slow) = compiled.slow_eigenvalues() {
+        progress.note(&format!(
+            "every step takes the eigenvalues of {} matrices of {size} × {size} entries in the block of `{}`, which takes a while; --curvature ggn takes none",
+            slow.matrices,
+            slow.parameter,
+            size = slow.size
+        ));
+    }
 }
 
 /// Takes a step and forgets it: what cannot be run is refused before anything is written or removed.

@@ -104,7 +104,7 @@ impl Settings {
             compose: "none".to_owned(),
             solver: "exact".to_owned(),
             alpha: 0.02,
-            damping: "fixed".to_owned(),
+            damping: "levenberg-marquardt".to_owned(),
             blocks: "1".to_owned(),
             tolerance: 0.1,
             iterations: 50,

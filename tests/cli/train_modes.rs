@@ -109,6 +109,29 @@ fn modes_that_cannot_be_cost_no_run() {
     assert_eq!(answer.code, 3, "{}", answer.err);
 }
 
+/// Steps of the paper's α, made for sigmoids, leave all units of this network dead.
+#[test]
+fn networks_of_relu_train_without_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(&folder, "relu.hbp");
+    fs::write(&file, "network n { input x: R[64]\n target y: R[10] distribution\n h = linear[64](x)\n a = relu(h)\n g = linear[32](a)\n b = relu(g)\n o = linear[10](b)\n loss softmax_cross_entropy(o, y) }").unwrap();
+    let accuracy = |name: &str, more: &[&str]| -> f64 {
+        let run = path(&folder, name);
+        let answer = train(&run, &[&[&*file, "--epochs", "3"], more].concat());
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        let rows = metrics(&run);
+        rows.last()
+            .unwrap()
+            .rsplit_once(',')
+            .unwrap()
+            .1
+            .parse()
+            .unwrap()
+    };
+    assert!(accuracy("followed", &[]) > 0.85);
+    assert!(accuracy("fixed", &["--damping", "fixed"]) < 0.5);
+}
+
 #[test]
 fn damping_follows_the_loss_of_networks_that_run_module_by_module() {
     let folder = tempfile::tempdir().unwrap();
@@ -202,6 +225,8 @@ fn blocks_that_are_no_longer_finite_are_divergence() {
         "newton",
         "--curvature",
         "hessian",
+        "--damping",
+        "fixed",
         "--lr",
         "60",
         "--epochs",

@@ -12,7 +12,7 @@ Examples:
   hbp train --out runs/first                                    Newton with positive curvature on the digits
   hbp train --out runs/sgd --optimizer sgd --lr 0.1 --epochs 30
   hbp train model.hbp --out runs/f --data fashion-mnist --batch-size 500 --curvature ggn --solver cg
-  hbp train --out runs/lm --optimizer kfac --damping levenberg-marquardt --alpha 0.1
+  hbp train --out runs/kfac --optimizer kfac --alpha 0.1
   hbp train --out runs/k --blocks 1,10:4,20:16                  split blocks from epoch 10 on
   hbp train --resume runs/first --epochs 40
 
@@ -21,8 +21,9 @@ optimiser's state, replaced at once), curves.svg and curves.png. train_loss is, 
 large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with
 --resume; Ctrl-C saves where it is. The same settings and seed give the same metrics but for seconds.
 
-A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. Damping by Levenberg and Marquardt begins at --alpha and has no
-bound: above 1 nothing of ℋ is left, and a step is −γδ/α. kfac, kfra, kflr are Newton with the curvature, the batch average and the message of
+A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. α begins at --alpha and follows, as Levenberg's and Marquardt's
+damping, how well the quadratic model foretells the loss of the batch, which takes a forward pass more a step; it has no bound: above 1 nothing
+of ℋ is left, and a step is −γδ/α. The paper's α stays as it is: --damping fixed, which networks of ReLU or of large first parameters may not stand. kfac, kfra, kflr are Newton with the curvature, the batch average and the message of
 their authors: kfac and kflr send the mean of SS' back and average J'E[SS']J over the samples, J the Jacobian of the module that reads it, so that tanh(W*x) as one
 module has another block than linear and tanh. Conjugate gradients run for a whole parameter with its block cut by --blocks; for each group
 of rows by itself where a step is no single program. Data: digits are inside the program; fashion-mnist, mnist and cifar10 are looked for where they are
@@ -169,7 +170,7 @@ pub(in crate::cli) struct Steps {
     /// α, or the first one [default: 0.02].
     #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub(in crate::cli) alpha: Option<f64>,
-    /// How α is found [default: fixed].
+    /// How α is found [default: levenberg-marquardt].
     #[arg(long, value_enum)]
     pub(in crate::cli) damping: Option<DampingChoice>,
     /// γ [default: 0.1; 0.001 for adam].

@@ -162,6 +162,8 @@ fn experiment(arguments: &Arguments) -> Result<Experiment, Failure> {
         data: placed(&arguments.data),
         compose: "activation-affine".to_owned(),
         solver: word(&arguments.solver),
+        // As in the paper.
+        damping: "fixed".to_owned(),
         epochs: arguments.epochs.unwrap_or(if is_small { 20 } else { 100 }),
         batch_size: arguments
             .batch_size
