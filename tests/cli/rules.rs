@@ -49,7 +49,11 @@ fn an_operation_without_a_rule_is_shown_where_it_is_written() {
     .concat();
     book_of(folder.path(), &names);
     let rules = folder.path().to_str().unwrap();
-    for command in [&["check", "-"][..], &["plan", "-", "--dims", "n=3"]] {
+    for command in [
+        &["derive", "-"][..],
+        &["check", "-"],
+        &["plan", "-", "--dims", "n=3"],
+    ] {
         let answer = hbp(&[command, &["--rules", rules]].concat(), TEXT.as_bytes());
         assert_eq!(answer.code, 2, "{command:?}: {}", answer.err);
         for part in [

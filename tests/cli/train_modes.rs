@@ -109,7 +109,7 @@ fn modes_that_cannot_be_cost_no_run() {
     assert_eq!(answer.code, 3, "{}", answer.err);
 }
 
-/// Steps of the paper's α, made for sigmoids, leave all units of this network dead.
+/// By steps of the paper's α, made for sigmoids, this network learns nothing.
 #[test]
 fn networks_of_relu_train_without_options() {
     let folder = tempfile::tempdir().unwrap();

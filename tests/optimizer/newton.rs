@@ -88,7 +88,7 @@ fn steps_solve_the_damped_system_in_every_mode() {
             Curvature::PositiveClip,
             Curvature::Fisher,
         ] {
-            for parts in [1, 3] {
+            for parts in [1, 2, 3] {
                 check(
                     NETWORK,
                     (curvature, batch, Message::Hessian),
@@ -115,14 +115,20 @@ fn steps_of_composite_modules_solve_the_damped_system() {
     for batch in [Batch::Exact, Batch::AverageHessian, Batch::AverageJacobian] {
         for curvature in [Curvature::GaussNewton, Curvature::PositiveAbs] {
             let modes = (curvature, batch, Message::Hessian);
-            check(OWN, modes, 1, &Solver::Exact);
-            check(GATED, modes, 2, &precise);
+            for text in [OWN, GATED] {
+                check(text, modes, 1, &Solver::Exact);
+                check(text, modes, 2, &precise);
+            }
         }
         let hessian = (Curvature::Hessian, batch, Message::Hessian);
         check(GATED, hessian, 1, &Solver::Exact);
     }
-    let kflr = (Curvature::GaussNewton, Batch::AverageHessian, Message::Root);
-    check(GATED, kflr, 2, &Solver::Exact);
+    for batch in [Batch::AverageHessian, Batch::Exact] {
+        let roots = (Curvature::GaussNewton, batch, Message::Root);
+        for parts in [1, 2] {
+            check(GATED, roots, parts, &Solver::Exact);
+        }
+    }
 }
 
 #[test]

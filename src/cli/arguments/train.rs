@@ -21,13 +21,14 @@ optimiser's state, replaced at once), curves.svg and curves.png. train_loss is, 
 large as the test set, which the seed chooses and which stays the same through a run. A run that is killed goes on from its last checkpoint with
 --resume; Ctrl-C saves where it is. The same settings and seed give the same metrics but for seconds.
 
-A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. α begins at --alpha and follows, as Levenberg's and Marquardt's
-damping, how well the quadratic model foretells the loss of the batch, which takes a forward pass more a step; it has no bound: above 1 nothing
-of ℋ is left, and a step is −γδ/α. The paper's α stays as it is: --damping fixed, which networks of ReLU or of large first parameters may not stand. kfac, kfra, kflr are Newton with the curvature, the batch average and the message of
-their authors: kfac and kflr send the mean of SS' back and average J'E[SS']J over the samples, J the Jacobian of the module that reads it, so that tanh(W*x) as one
-module has another block than linear and tanh. Conjugate gradients run for a whole parameter with its block cut by --blocks; for each group
-of rows by itself where a step is no single program. Data: digits are inside the program; fashion-mnist, mnist and cifar10 are looked for where they are
-usually installed; DIR holds IDX or CIFAR-10 files; FILE.npz holds x, y and, if wanted, x_test, y_test.
+A step of Newton is Eq. 8: [αI + (1 − α)ℋ] Δ = −δ for every parameter, θ + γΔ. α begins at --alpha and follows, as the damping of Levenberg
+and Marquardt, how well the quadratic model foretells the loss of the batch, for one forward pass more a step. It has no bound: above 1 nothing of
+ℋ is left, and a step is −γδ/α. With --damping fixed it stays, as in the paper; networks of ReLU may not stand that. kfac, kfra, kflr are Newton
+with the curvature, the batch average and the message of their authors: kfac and kflr send the mean of SS' back and average J'E[SS']J over the
+samples, J the Jacobian of the module that reads it, so that tanh(W*x) as one module has another block than linear and tanh. Conjugate gradients
+run for a whole parameter with its block cut by --blocks; for each group of rows by itself where a step is no single program. Data: digits are
+inside the program; fashion-mnist, mnist and cifar10 are looked for where they are usually installed; DIR holds IDX or CIFAR-10 files; FILE.npz
+holds x, y and, if wanted, x_test, y_test.
 
 Exit codes: 0 done, or stopped and saved · 1 diverged · 2 bad input · 3 limits reached.";
 
