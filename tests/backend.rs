@@ -19,6 +19,8 @@ mod random;
 mod reductions;
 #[path = "backend/stein.rs"]
 mod stein;
+#[path = "backend/unformed.rs"]
+mod unformed;
 #[allow(dead_code, reason = "shared with the tests of the expression floor")]
 #[path = "expr/universe.rs"]
 mod universe;

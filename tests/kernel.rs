@@ -12,6 +12,8 @@ mod refusing;
 mod sooner;
 #[path = "kernel/stages.rs"]
 mod stages;
+#[path = "kernel/unformed.rs"]
+mod unformed;
 
 use hbp::expr::{Dimension, Facts, Graph, Id, Role, Shape, Sizes, Variable};
 use hbp::kernel::{Block, Kernel, Program, compile};

@@ -2,6 +2,7 @@
 //! fast library stands behind it beside a plain one that it is tested against, and nothing else knows of either.
 
 use super::element::{Element, max};
+use super::unformed::Parts;
 
 /// A matrix in a slice: entry (i, j) at `i * strides.0 + j * strides.1`.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +99,25 @@ pub trait Algebra<T> {
         matrix: MatrixRef<'_, T>,
         right: MatrixRef<'_, T>,
     ) -> Result<(), Singular>;
+
+    /// As [`Algebra::solve_positive`] for a matrix by its parts, which is formed in `scratch` if need be.
+    ///
+    /// # Errors
+    /// When the matrix is singular.
+    fn solve_unformed(
+        &mut self,
+        out: &mut [T],
+        matrix: &Parts<'_, T>,
+        right: MatrixRef<'_, T>,
+        scratch: &mut [T],
+    ) -> Result<(), Singular>
+    where
+        Self: Sized,
+        T: Element,
+    {
+        let formed = matrix.form(self, scratch);
+        self.solve_positive(out, formed, right)
+    }
 
     /// `out = matrix⁻¹`.
     ///

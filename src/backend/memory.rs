@@ -8,6 +8,7 @@ use super::arena::Rest;
 use super::element::Element;
 use super::execute::ExecuteError;
 use super::stein::System;
+use super::unformed::Parts;
 use super::{reduce, roots};
 use crate::kernel::{Kernel, Program, Spectrum, Step, ValueId, View};
 
@@ -127,8 +128,17 @@ impl<'a, T: Element> Memory<'a, T> {
     ) -> Result<(), ExecuteError> {
         let singular = |rows: usize| self.singular(step, rows);
         match &step.kernel {
-            // The one is a stage by itself and may have several results, the other takes scratch memory.
+            // The one is a stage by itself and may have several results, the other is run before.
             Kernel::Loop(_) | Kernel::Stein(_) => {}
+            Kernel::UnformedSolve { matrix, right } => {
+                let parts = Parts::new(matrix, |view| self.matrix(view));
+                let solved = algebra.solve_unformed(out, &parts, self.matrix(right), scratch);
+                solved.map_err(|_| singular(matrix.size))?;
+            }
+            Kernel::UnformedProduct { matrix, right } => {
+                let parts = Parts::new(matrix, |view| self.matrix(view));
+                parts.times(out, self.matrix(right), algebra, scratch);
+            }
             Kernel::Product {
                 left,
                 right,

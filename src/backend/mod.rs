@@ -3,7 +3,7 @@
 //!
 //! `execute` walks the steps, `memory` runs one; `algebra` is the trait of products and factorisations, `faer` the fast one (`products` its
 //! products on all cores) and `plain` its twin on nalgebra, `loops` does fused elementwise work by a `schedule` in `vector`
-//! instructions, `reduce` reductions, `roots` small Cholesky factors, `arena` owns the buffers, `outputs` is what comes out.
+//! instructions, `reduce` reductions, `roots` small Cholesky factors, `stein` and `unformed` what is solved without being formed, `arena` owns the buffers, `outputs` is what comes out.
 
 mod algebra;
 mod arena;
@@ -21,6 +21,7 @@ mod roots;
 mod schedule;
 mod scratch;
 mod stein;
+mod unformed;
 mod vector;
 
 pub use algebra::{Algebra, MatrixRef, Singular};
@@ -32,4 +33,5 @@ pub use loops::{Read, Registers, run_loop};
 pub use outputs::{OutputBlock, Outputs, khatri_rao};
 pub use plain::Nalgebra;
 pub use reduce::{product_diagonal, reduce_entries, row_sums, softmax};
+pub use unformed::Parts;
 pub use vector::{Instructions, Operand, Real, combine_entries, map_entries};

@@ -197,18 +197,26 @@ impl Builder {
     pub(crate) fn cost(&self, roots: &[ValueId]) -> (u64, u64) {
         let mut total = (0u64, 0u64);
         self.visit(roots, |id| {
+            if matches!(self.instructions[id.index()], Instruction::Input(_)) {
+                return;
+            }
             let written = self.values[id.index()].len() as u64;
-            let flops = match &self.instructions[id.index()] {
-                Instruction::Input(_) => return,
-                Instruction::Map(op, _) => op.flops().saturating_mul(written),
-                Instruction::Kernel(kernel) => kernel.flops(),
-            };
             total = (
-                total.0.saturating_add(flops),
+                total.0.saturating_add(self.flops(id)),
                 total.1.saturating_add(written),
             );
         });
         total
+    }
+
+    /// Operations of one instruction.
+    pub(crate) fn flops(&self, id: ValueId) -> u64 {
+        let written = self.values[id.index()].len() as u64;
+        match &self.instructions[id.index()] {
+            Instruction::Input(_) => 0,
+            Instruction::Map(op, _) => op.flops().saturating_mul(written),
+            Instruction::Kernel(kernel) => kernel.flops(),
+        }
     }
 
     /// What `roots` need, operands first.

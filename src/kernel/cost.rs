@@ -2,7 +2,7 @@
 //!
 //! A multiplication and an addition count as two, a function evaluation as one. Factorisations count their leading
 //! term: LU 2n³/3, Cholesky half of it, a triangular solve 2n² a column, an inverse 2n³, a symmetric eigendecomposition with its
-//! recomposition 10n³.
+//! recomposition 10n³. Conjugate gradients count all the products that they may take.
 
 use super::ir::{Kernel, View};
 use super::scalar::Loop;
@@ -13,6 +13,8 @@ impl Kernel {
         match self {
             Self::Stein(stein) => stein.workspace(),
             Self::SampleRoots { diagonal, .. } => diagonal.rows,
+            Self::UnformedSolve { matrix, .. } => matrix.solve_workspace(),
+            Self::UnformedProduct { matrix, right } => matrix.product_workspace(right.cols),
             _ => 0,
         }
     }
@@ -60,6 +62,8 @@ impl Kernel {
                 factor.saturating_add(product(&[2, n, n, right.cols]))
             }
             Self::Stein(stein) => stein.flops(),
+            Self::UnformedSolve { matrix, right } => matrix.solve_flops(right.cols),
+            Self::UnformedProduct { matrix, right } => matrix.product_flops(right.cols),
             Self::Inverse { of } => product(&[2, of.rows, of.rows, of.rows]),
             Self::Determinant { of } | Self::LogDeterminant { of } => {
                 product(&[2, of.rows, of.rows, of.rows]) / 3

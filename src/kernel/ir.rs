@@ -7,6 +7,7 @@ use crate::expr::Name;
 use super::reduction::{Reduction, Spectrum};
 use super::scalar::{Loop, Number};
 use super::stein::Stein;
+use super::unformed::Unformed;
 
 /// A stored array of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -189,6 +190,21 @@ pub enum Kernel {
         /// The matrix equals its transpose.
         symmetric: bool,
     },
+    /// `matrix⁻¹ right` by conjugate gradients to working precision; where a few products are not enough, the matrix is formed and solved with
+    /// as in [`Kernel::Solve`].
+    UnformedSolve {
+        /// The matrix.
+        matrix: Unformed,
+        /// The right-hand sides.
+        right: View,
+    },
+    /// `matrix * right`.
+    UnformedProduct {
+        /// The matrix.
+        matrix: Unformed,
+        /// The columns that it is multiplied by.
+        right: View,
+    },
     /// The inverse by LU with partial pivoting.
     Inverse {
         /// The square matrix.
@@ -234,6 +250,9 @@ impl Kernel {
                 ..
             } => vec![left.value, right.value],
             Self::Stein(stein) => stein.reads(),
+            Self::UnformedSolve { matrix, right } | Self::UnformedProduct { matrix, right } => {
+                [matrix.reads(), vec![right.value]].concat()
+            }
             Self::Reduce { of, .. }
             | Self::ReduceColumns { of, .. }
             | Self::RowSums { of }

@@ -3,7 +3,7 @@
 //! before any number is seen, and can be printed, counted and tested.
 //!
 //! The pipeline, each stage in its file: [`lower`](self) walks the expression and picks forms and orders
-//! (`lower/`, `matrix`, `builder`), `fuse` joins elementwise work into loops and drops what is unused, `sooner` and `stages` order the
+//! (`lower/`, `matrix`, `builder`), `unform` leaves out what is only solved with, `fuse` joins elementwise work into loops and drops what is unused, `sooner` and `stages` order the
 //! steps, `liveness` assigns buffers, `plan` holds and prints the result. This floor knows no linear-algebra library.
 
 mod absorb;
@@ -24,6 +24,8 @@ mod scalar;
 mod sooner;
 mod stages;
 mod stein;
+mod unform;
+mod unformed;
 
 use std::collections::BTreeSet;
 
@@ -37,6 +39,8 @@ pub use reduction::{Reduction, Spectrum};
 pub use scalar::{Access, Argument, Axis, Line, Loop, Number, Operand, ScalarOp};
 pub(crate) use stages::SHARED_PRODUCT;
 pub use stein::{InnerProduct, Stein, SteinFactor, SteinMethod};
+pub(crate) use unformed::{PANEL, iterations};
+pub use unformed::{Term, Unformed};
 
 use plan::ENTRY_BYTES;
 
@@ -191,6 +195,7 @@ fn attempt(order: Order, flipped: &BTreeSet<Id>) -> Result<Attempt, CompileError
     let stored = residents.map(|residents| residents.stored);
     let mut lowered = lower::lower(graph, outputs, sizes, flipped, stored)?;
     absorb::absorb(&mut lowered.builder, &lowered.outputs);
+    unform::unform(&mut lowered.builder, &lowered.outputs);
     let fused = fuse::fuse(&lowered.builder, &lowered.inputs, &lowered.outputs);
     let needed: Vec<ValueId> = fused
         .outputs

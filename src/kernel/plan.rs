@@ -9,6 +9,7 @@ use super::ir::{Block, Input, Kernel, Representation, Step, Value, ValueId, View
 use super::reduction::Spectrum;
 use super::scalar::{Argument, Loop, Number};
 use super::stein::SteinMethod;
+use super::unformed::iterations;
 
 /// Bytes of an entry in limits and printed plans: double precision.
 pub(crate) const ENTRY_BYTES: u64 = 8;
@@ -170,6 +171,14 @@ impl Program {
             } => {
                 let half = if *symmetric { " (symmetric)" } else { "" };
                 format!("solve {} x = {}{half}", v(matrix), v(right))
+            }
+            Kernel::UnformedSolve { matrix, right } => {
+                let most = iterations(matrix.size, right.cols).unwrap_or(0);
+                let (matrix, right) = (matrix.describe(v), v(right));
+                format!("solve ({matrix}) x = {right} by at most {most} conjugate gradients")
+            }
+            Kernel::UnformedProduct { matrix, right } => {
+                format!("({}) * {}", matrix.describe(v), v(right))
             }
             Kernel::Inverse { of } => format!("inv({})", v(of)),
             Kernel::Determinant { of } => format!("det({})", v(of)),

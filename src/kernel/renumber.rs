@@ -37,6 +37,9 @@ impl Kernel {
                 }
             }
             Self::Stein(stein) => stein.views_mut().for_each(change),
+            Self::UnformedSolve { matrix, right } | Self::UnformedProduct { matrix, right } => {
+                matrix.views_mut().chain([right]).for_each(change);
+            }
             Self::Loop(_) | Self::Commutation { .. } => {}
         }
         kernel

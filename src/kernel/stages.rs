@@ -103,6 +103,7 @@ fn is_work_of_one_thread(kernel: &Kernel) -> bool {
     match kernel {
         Kernel::Product { .. } => (WORTH_A_THREAD..SHARED_PRODUCT).contains(&flops),
         Kernel::Solve { .. }
+        | Kernel::UnformedSolve { .. }
         | Kernel::Inverse { .. }
         | Kernel::Determinant { .. }
         | Kernel::LogDeterminant { .. }

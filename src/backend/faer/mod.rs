@@ -2,23 +2,26 @@
 //! several times faster than nalgebra's. Whatever it needs beside its operands stays here from one call to the next, so
 //! that a call of the same sizes allocates nothing.
 
-use faer::diag::DiagMut;
-use faer::linalg::cholesky::llt;
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::lu::partial_pivoting::factor::{lu_in_place, lu_in_place_scratch};
 use faer::linalg::triangular_solve::{
-    solve_lower_triangular_in_place, solve_unit_lower_triangular_in_place,
-    solve_upper_triangular_in_place,
+    solve_unit_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
 use faer::{MatMut, MatRef, Par};
-use nalgebra::{ComplexField, DMatrix, DVector, Dyn, SymmetricEigen};
+use nalgebra::ComplexField;
+
+mod eigen;
+mod positive;
+
+pub(crate) use eigen::symmetric_eigen;
+use positive::Positive;
 
 use super::algebra::{Algebra, MatrixRef, Singular};
 use super::element::{Element, max};
-use super::iterate::{self, Workspace};
+use super::iterate::Workspace;
 use super::plain::Nalgebra;
 use super::products;
 use super::scratch::Memory;
+use super::unformed::Parts;
 
 /// faer, with the memory that its factorisations work in.
 ///
@@ -36,11 +39,6 @@ pub struct Faer<T> {
     memory: Memory,
     workspace: Workspace<T>,
 }
-
-/// Conjugate gradients may take one product for so many rows and columns of the right side: a third of a factorisation, at the speed of each.
-const ITERATED: usize = 24;
-/// Fewer products than this are not worth a try.
-const FEWEST: usize = 8;
 
 impl<T: Element> Algebra<T> for Faer<T> {
     fn product(
@@ -93,38 +91,17 @@ impl<T: Element> Algebra<T> for Faer<T> {
         matrix: MatrixRef<'_, T>,
         right: MatrixRef<'_, T>,
     ) -> Result<(), Singular> {
-        let n = matrix.rows;
-        if self.iterate(out, matrix, right) {
-            return Ok(());
-        }
-        copy(&mut self.factors, matrix);
-        let mut factors = column_major(&mut self.factors, n, n);
-        let stack = self.memory.get(llt::factor::cholesky_in_place_scratch::<T>(
-            n,
-            Par::Seq,
-            faer::Spec::default(),
-        ));
-        let found = llt::factor::cholesky_in_place(
-            factors.as_mut(),
-            llt::factor::LltRegularization::default(),
-            Par::Seq,
-            stack,
-            faer::Spec::default(),
-        );
-        if found.is_err() {
-            return self.solve(out, matrix, right);
-        }
-        for (j, column) in columns(out, n, right.cols) {
-            for (i, entry) in column.iter_mut().enumerate() {
-                *entry = right.at(i, j);
-            }
-        }
-        let lower = factors.as_ref();
-        products::by_columns(column_major(out, n, right.cols), 2 * n * n, &|mut out| {
-            solve_lower_triangular_in_place(lower, out.as_mut(), Par::Seq);
-            solve_upper_triangular_in_place(lower.transpose(), out, Par::Seq);
-        });
-        Ok(())
+        self.positive(out, &Positive::Formed(matrix), right, &mut [])
+    }
+
+    fn solve_unformed(
+        &mut self,
+        out: &mut [T],
+        matrix: &Parts<'_, T>,
+        right: MatrixRef<'_, T>,
+        scratch: &mut [T],
+    ) -> Result<(), Singular> {
+        self.positive(out, &Positive::Unformed(matrix), right, scratch)
     }
 
     fn inverse(&mut self, out: &mut [T], matrix: MatrixRef<'_, T>) -> Result<(), Singular> {
@@ -201,45 +178,6 @@ impl<T: Element> Algebra<T> for Faer<T> {
 }
 
 impl<T: Element> Faer<T> {
-    /// The symmetric part of a matrix, times `factor`, to be factorised.
-    fn take_symmetric(&mut self, matrix: MatrixRef<'_, T>, factor: T) {
-        let half = T::number(0.5) * factor;
-        self.factors.clear();
-        for j in 0..matrix.rows {
-            let column = (0..matrix.rows).map(|i| (matrix.at(i, j) + matrix.at(j, i)) * half);
-            self.factors.extend(column);
-        }
-    }
-
-    /// Solves for a few columns by conjugate gradients, where that takes less than a factorisation; false where it does not.
-    fn iterate(
-        &mut self,
-        out: &mut [T],
-        matrix: MatrixRef<'_, T>,
-        right: MatrixRef<'_, T>,
-    ) -> bool {
-        let n = matrix.rows;
-        let iterations = n / (ITERATED * right.cols.max(1));
-        if iterations < FEWEST || right.strides.0 != 1 {
-            return false;
-        }
-        let workspace = &mut self.workspace;
-        columns(out, n, right.cols).all(|(j, x)| {
-            let b = &right.columns(j, 1).data[..n];
-            iterate::solve(x, b, iterations, workspace, |image, direction| {
-                let direction = MatrixRef {
-                    data: direction,
-                    rows: n,
-                    cols: 1,
-                    strides: (1, n),
-                };
-                if let (Some(a), Some(b)) = (products::view(matrix), products::view(direction)) {
-                    products::product(column_major(image, n, 1), T::one(), a, b);
-                }
-            })
-        })
-    }
-
     /// P A = L U, and the number of rows exchanged.
     fn factorise(&mut self, matrix: MatrixRef<'_, T>) -> usize {
         let n = matrix.rows;
@@ -293,77 +231,6 @@ impl<T: Element> Faer<T> {
             solve_upper_triangular_in_place(factors, out, Par::Seq);
         });
     }
-
-    /// Eigenvalues, in ascending order, and eigenvectors of the symmetric matrix in `factors`; false if there are none.
-    ///
-    /// Of a matrix of low rank nothing but rounding is left after a few reflections, smaller from each to the next until
-    /// it underflows, and vectors found from it need not be orthogonal, or numbers. So they are looked at, and where they
-    /// are bad, the matrix is shifted away from zero: eigenvalues are then found to working precision of the norm.
-    fn eigen(&mut self, n: usize) -> bool {
-        if !self.factors.iter().all(ComplexField::is_finite) {
-            return false;
-        }
-        if self.attempt(n) {
-            return true;
-        }
-        let shift = norm(&self.factors) * T::number(2.0);
-        for i in 0..n {
-            self.factors[i + i * n] += shift;
-        }
-        let is_good = self.attempt(n);
-        for value in &mut self.values {
-            *value -= shift;
-        }
-        is_good
-    }
-
-    fn attempt(&mut self, n: usize) -> bool {
-        self.vectors.resize(n * n, T::zero());
-        self.values.resize(n, T::zero());
-        self.scaled.resize(n * n, T::zero());
-        let stack = self.memory.get(self_adjoint_evd_scratch::<T>(
-            n,
-            ComputeEigenvectors::Yes,
-            Par::Seq,
-            faer::Spec::default(),
-        ));
-        let found = self_adjoint_evd(
-            MatRef::from_column_major_slice(&self.factors, n, n),
-            DiagMut::from_slice_mut(&mut self.values),
-            Some(column_major(&mut self.vectors, n, n)),
-            Par::Seq,
-            stack,
-            faer::Spec::default(),
-        );
-        if found.is_err() || !self.values.iter().all(ComplexField::is_finite) {
-            return false;
-        }
-        let vectors = MatRef::from_column_major_slice(&self.vectors, n, n);
-        products::symmetric_product(
-            column_major(&mut self.scaled, n, n),
-            T::one(),
-            vectors.transpose(),
-            vectors,
-        );
-        for i in 0..n {
-            self.scaled[i + i * n] -= T::one();
-        }
-        // NaN is not below the tolerance.
-        norm(&self.scaled) <= T::default_epsilon() * T::number(8.0 * n as f64)
-    }
-}
-
-/// Eigenvalues, in ascending order, and eigenvectors of a symmetric matrix; nothing if it is not finite.
-pub(crate) fn symmetric_eigen<T: Element>(matrix: DMatrix<T>) -> Option<SymmetricEigen<T, Dyn>> {
-    let n = matrix.nrows();
-    let mut algebra = Faer {
-        factors: matrix.data.into(),
-        ..Faer::default()
-    };
-    algebra.eigen(n).then(|| SymmetricEigen {
-        eigenvectors: DMatrix::from_vec(n, n, algebra.vectors),
-        eigenvalues: DVector::from_vec(algebra.values),
-    })
 }
 
 fn column_major<T>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
@@ -385,10 +252,4 @@ fn copy<T: Element>(data: &mut Vec<T>, matrix: MatrixRef<'_, T>) {
             data.extend((0..matrix.rows).map(|i| matrix.at(i, j)));
         }
     }
-}
-
-/// The Frobenius norm, in double precision: squares of single precision overflow early.
-fn norm<T: Element>(data: &[T]) -> T {
-    let squares: f64 = data.iter().map(|x| x.double() * x.double()).sum();
-    T::number(squares.sqrt())
 }
