@@ -11,6 +11,7 @@ mod enode;
 mod extract;
 mod fact;
 mod fingerprint;
+mod insert;
 mod load;
 mod normalise;
 mod notation;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use egg::{
-    Applier, ConditionalApplier, Pattern, Rewrite, Runner, SimpleScheduler, StopReason, Var,
+    Applier, ConditionalApplier, Pattern, Rewrite, RewriteScheduler, Runner, RunnerLimits,
+    SearchMatches, StopReason, Var,
 };
 use egg::{EGraph, ENodeOrVar, PatternAst, Subst};
 
@@ -12,6 +13,7 @@ use super::analysis::{Egraph, Knowledge};
 use super::book::{RESERVED, Rule, RuleBook, variables};
 use super::condition::Condition;
 use super::enode::ENode;
+use super::extract::{Extraction, Taste};
 use crate::expr::Op;
 
 /// A set of rules that run together until nothing changes.
@@ -104,22 +106,56 @@ pub struct PhaseReport {
     pub iterations: usize,
 }
 
+/// Where a phase ends before it is saturated.
+#[derive(Clone, Debug)]
+pub(crate) enum Goal {
+    /// Where two classes are one.
+    Equal(egg::Id, egg::Id),
+    /// Where, after [`PATIENCE`] iterations, each of these classes has a form without what the phase is to remove.
+    Forms(Vec<egg::Id>, Taste),
+}
+
+/// Iterations after which it is seen whether a phase has what it is for. A derivation takes about one for each operation that is nested in another;
+/// one that goes on without end, as with an identity that is not seen to be one, has its forms long before.
+const PATIENCE: usize = 50;
+
+impl Goal {
+    fn is_reached(&self, egraph: &Egraph, iteration: usize) -> bool {
+        match self {
+            Self::Equal(a, b) => egraph.find(*a) == egraph.find(*b),
+            Self::Forms(classes, taste) => {
+                iteration > 0 && iteration.is_multiple_of(PATIENCE) && {
+                    let extraction = Extraction::new(egraph, *taste);
+                    !classes.iter().any(|class| extraction.is_forbidden(*class))
+                }
+            }
+        }
+    }
+}
+
+/// Searches with one rule after the other, without a look at the clock in between.
+struct EveryRule;
+
+impl RewriteScheduler<ENode, Knowledge> for EveryRule {
+    fn search_rewrites<'a>(
+        &mut self,
+        _: usize,
+        egraph: &Egraph,
+        rewrites: &[&'a Rewrite<ENode, Knowledge>],
+        _: &RunnerLimits,
+    ) -> Result<Vec<Vec<SearchMatches<'a, ENode>>>, StopReason> {
+        let matches = rewrites.iter().map(|rewrite| rewrite.search(egraph));
+        Ok(matches.collect())
+    }
+}
+
 /// Runs rules on an e-graph until nothing changes or the limits are reached. Whatever is extracted later is
 /// equal to what was put in, saturated or not. Also returns the names of the rules that added something.
 pub(crate) fn saturate(
     egraph: Egraph,
     rules: &Rules,
     limits: (usize, usize),
-) -> (Egraph, PhaseReport, BTreeSet<String>) {
-    saturate_until(egraph, rules, limits, None)
-}
-
-/// Like [`saturate`], but stops as soon as two classes are one.
-pub(crate) fn saturate_until(
-    egraph: Egraph,
-    rules: &Rules,
-    limits: (usize, usize),
-    goal: Option<(egg::Id, egg::Id)>,
+    goal: Option<Goal>,
 ) -> (Egraph, PhaseReport, BTreeSet<String>) {
     let analysis = egraph.analysis.clone();
     let runner: Runner<ENode, Knowledge> = Runner::new(analysis)
@@ -127,10 +163,13 @@ pub(crate) fn saturate_until(
         .with_iter_limit(limits.0)
         .with_node_limit(limits.1)
         .with_time_limit(std::time::Duration::from_hours(1))
-        .with_scheduler(SimpleScheduler)
-        .with_hook(move |runner| match goal {
-            Some((a, b)) if runner.egraph.find(a) == runner.egraph.find(b) => Err("proved".into()),
-            _ => Ok(()),
+        .with_scheduler(EveryRule)
+        .with_hook(move |runner| {
+            let (egraph, iteration) = (&runner.egraph, runner.iterations.len());
+            if goal.iter().any(|goal| goal.is_reached(egraph, iteration)) {
+                return Err("reached".into());
+            }
+            Ok(())
         })
         .run(&rules.0);
     let report = PhaseReport {

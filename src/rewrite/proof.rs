@@ -8,7 +8,7 @@ use egg::{FlatTerm, TreeTerm};
 
 use super::analysis::{Egraph, Knowledge};
 use super::enode::{ENode, build, to_term};
-use super::phase::{Phase, Rules, saturate_until};
+use super::phase::{Goal, Phase, Rules, saturate};
 use super::simplify::{RewriteError, Rewriter};
 use crate::expr::{Graph, Id, Name, ShapeError};
 
@@ -200,7 +200,7 @@ impl Rewriter {
             let (from, to) = (to_term(graph, left), to_term(graph, right));
             let (a, b) = (egraph.add_expr(&from), egraph.add_expr(&to));
             egraph.rebuild();
-            let (mut egraph, ..) = saturate_until(egraph, rules, phase.limits(), Some((a, b)));
+            let (mut egraph, ..) = saturate(egraph, rules, phase.limits(), Some(Goal::Equal(a, b)));
             if egraph.find(a) == egraph.find(b) {
                 return Ok(Some(explain(&mut egraph, graph, &[], (&from, &to), phase)));
             }

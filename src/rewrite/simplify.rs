@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::analysis::{Egraph, Knowledge, MAX_VARIABLES};
 use super::book::RuleBook;
-use super::enode::{ENode, Term, hadamard_factors, nest, to_term};
+use super::enode::{ENode, Term, to_term};
 use super::extract::{Extraction, Style, Taste};
 use super::fingerprint::fingerprint;
+use super::insert::insert;
 use super::normalise::normalise;
-use super::phase::{Phase, PhaseReport, Rules, saturate};
+use super::phase::{Goal, Phase, PhaseReport, Rules, saturate};
 use super::proof::{Rewriting, explain};
 use super::solve::SolveRules;
 use crate::expr::{Graph, Id, Name, Op, Role, ShapeError};
@@ -273,7 +274,9 @@ impl Job<'_> {
             egraph.union_trusted(class, leaf, "local");
         }
         egraph.rebuild();
-        let (mut egraph, phase, fired) = saturate(egraph, self.rules, self.phase.limits());
+        let goal = Goal::Forms(roots.iter().map(|root| classes[root]).collect(), self.taste);
+        let (mut egraph, phase, fired) =
+            saturate(egraph, self.rules, self.phase.limits(), Some(goal));
         report.phases.push((self.phase, phase));
         report.fired.extend(fired);
         let extraction = Extraction::new(&egraph, self.taste);
@@ -338,63 +341,4 @@ impl Job<'_> {
             },
         }
     }
-}
-
-/// Adds an expression to an e-graph. Where shorter forms are looked for, sums and Hadamard products are nested once for
-/// every pair of their operands, so that a rule on two of them finds them side by side; derivatives need no pairs.
-fn insert(
-    egraph: &mut Egraph,
-    graph: &Graph,
-    root: Id,
-    phase: Phase,
-    classes: &mut HashMap<Id, egg::Id>,
-) {
-    let most = match phase {
-        Phase::Differentiate => 0,
-        _ => MAX_PAIRED,
-    };
-    for id in graph.topological(&[root]) {
-        if classes.contains_key(&id) {
-            continue;
-        }
-        let node = &graph[id];
-        let children: Vec<egg::Id> = node.children.iter().map(|c| classes[c]).collect();
-        let class = if node.op == Op::Add {
-            insert_pairs(egraph, &node.op, &children, most)
-        } else if node.op == Op::Hadamard {
-            let factors: Vec<egg::Id> = hadamard_factors(graph, id)
-                .iter()
-                .map(|factor| classes[factor])
-                .collect();
-            insert_pairs(egraph, &node.op, &factors, most)
-        } else {
-            egraph.add(ENode::new(node.op.clone(), &children))
-        };
-        classes.insert(id, class);
-    }
-}
-
-/// At most this many operands are paired, for n of them take about n³/2 e-nodes; longer sums and products keep their
-/// order.
-const MAX_PAIRED: usize = 12;
-
-fn insert_pairs(egraph: &mut Egraph, op: &Op, children: &[egg::Id], most: usize) -> egg::Id {
-    let class = nest(&mut |node| egraph.add(node), op, children);
-    if children.len() > 2 && children.len() <= most {
-        for i in 0..children.len() {
-            for j in i + 1..children.len() {
-                let mut order = vec![children[i], children[j]];
-                order.extend(
-                    children
-                        .iter()
-                        .enumerate()
-                        .filter(|(k, _)| *k != i && *k != j)
-                        .map(|(_, c)| *c),
-                );
-                let other = nest(&mut |node| egraph.add(node), op, &order);
-                egraph.union_trusted(class, other, "sums commute");
-            }
-        }
-    }
-    class
 }

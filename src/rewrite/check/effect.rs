@@ -51,7 +51,7 @@ fn effects(rule: &Rule) -> Vec<Effect> {
             effects.push(Effect::Known);
             continue;
         }
-        let (egraph, ..) = saturate(egraph, &rules, (4, 4_000));
+        let (egraph, ..) = saturate(egraph, &rules, (4, 4_000), None);
         effects.push(if egraph.find(left) == egraph.find(right) {
             Effect::Reached
         } else {
