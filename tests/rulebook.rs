@@ -4,6 +4,8 @@ mod support;
 
 #[path = "rulebook/damped.rs"]
 mod damped;
+#[path = "rulebook/ending.rs"]
+mod ending;
 #[path = "rulebook/malformed.rs"]
 mod malformed;
 #[path = "rulebook/usage.rs"]

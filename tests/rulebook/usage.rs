@@ -8,7 +8,7 @@ use hbp::expr::{
     random_environment,
 };
 use hbp::hbp::{Request, derive};
-use hbp::rewrite::{Phase, Report, Rewriter, RuleBook, Style};
+use hbp::rewrite::{Phase, Report, Rewriter, Style};
 
 use crate::support::expression;
 
@@ -36,7 +36,7 @@ fn declare(graph: &mut Graph, declaration: &str) -> (Name, Role) {
     (plain.into(), role)
 }
 
-fn module(declarations: &str, output: &str) -> Module {
+pub(crate) fn module(declarations: &str, output: &str) -> Module {
     let mut graph = Graph::default();
     let (mut inputs, mut parameters) = (Vec::new(), Vec::new());
     for declaration in declarations.split(',') {
@@ -60,13 +60,13 @@ fn module(declarations: &str, output: &str) -> Module {
 }
 
 /// The derivative of its gradient goes through `diag(1)V`, over and over, where it is not seen that this is V.
-const FACTORISATION_MACHINE: (&str, &str) = (
+pub(crate) const FACTORISATION_MACHINE: (&str, &str) = (
     "x: n, w*: m n, U*: m k, V*: k n",
     "(add (mul w x) (mul U (had (mul V x) (mul V x))))",
 );
 
 /// Modules of every kind, in the notation of the rules.
-const MODULES: &[(&str, &str)] = &[
+pub(crate) const MODULES: &[(&str, &str)] = &[
     // layers
     ("x: n, W*: m n, b*: m", "(add (mul W x) b)"),
     ("x: n", "(apply phi x)"),
@@ -376,47 +376,4 @@ fn every_rule_is_needed_somewhere() {
         BTreeSet::new(),
         "no module and no expression needs these rules"
     );
-}
-
-/// Iterations of the phases that differentiate, and the Hessian blocks.
-fn differentiated(
-    (declarations, output): (&str, &str),
-    rewriter: &Rewriter,
-) -> (Vec<(bool, usize)>, Vec<String>) {
-    let (module, mut report) = (module(declarations, output), Report::default());
-    let style = Style::Hadamard;
-    let request = Request { wrt: None, style };
-    let equations = derive(&module, &request, rewriter, &mut report).expect("rules for all");
-    let phases = report.phases.iter();
-    let phases = phases.filter(|(phase, _)| *phase == Phase::Differentiate);
-    let graph = &equations.module.graph;
-    let blocks = equations.equations.iter();
-    (
-        phases.map(|(_, r)| (r.saturated, r.iterations)).collect(),
-        blocks.map(|e| print_sexpr(graph, e.hessian)).collect(),
-    )
-}
-
-#[test]
-fn derivations_end() {
-    for module in MODULES {
-        let (phases, _) = differentiated(*module, Rewriter::embedded());
-        let ends = |(saturated, iterations): &(bool, usize)| *saturated && *iterations < 40;
-        assert!(phases.iter().all(ends), "{module:?}: {phases:?}");
-    }
-}
-
-/// A book that sees less gives the same, soon enough, and says that it did not come to its end.
-#[test]
-fn derivations_without_end_are_cut_short() {
-    let mut book = RuleBook::embedded();
-    for rule in &mut book.rules {
-        if rule.name == "diag-ones" {
-            rule.phases = vec![Phase::Simplify];
-        }
-    }
-    let (phases, blocks) = differentiated(FACTORISATION_MACHINE, &Rewriter::new(book));
-    assert!(phases.contains(&(false, 51)), "{phases:?}");
-    let (_, expected) = differentiated(FACTORISATION_MACHINE, Rewriter::embedded());
-    assert_eq!(blocks, expected);
 }
