@@ -105,7 +105,7 @@ fn products_are_those_of_the_blocks() {
                 let options = RunOptions {
                     curvature,
                     batch,
-                    ..RunOptions::default()
+                    ..super::tools::options()
                 };
                 products += check(&text, &options, 5);
             }
@@ -114,14 +114,14 @@ fn products_are_those_of_the_blocks() {
         let few = RunOptions {
             curvature: Curvature::PositiveAbs,
             batch: Batch::AverageJacobian,
-            ..RunOptions::default()
+            ..super::tools::options()
         };
         products += check(&text, &few, 2);
         let roots = RunOptions {
             curvature: Curvature::GaussNewton,
             batch: Batch::AverageHessian,
             message: Message::Root,
-            ..RunOptions::default()
+            ..super::tools::options()
         };
         products += check(&text, &roots, 5);
         let drawn = RunOptions {
@@ -147,7 +147,7 @@ fn passes_that_do_not_fit_are_refused() {
         batch: Batch::AverageHessian,
         batch_size: 50,
         limit: 13_500,
-        ..RunOptions::default()
+        ..super::tools::options()
     };
     let error = MatrixFreePass::of_blocks(&file(&text), "n", &options).unwrap_err();
     assert!(error.is_limit(), "{error}");

@@ -136,7 +136,7 @@ fn frontiers_that_do_not_fit_are_refused() {
     let file = file(text);
     let options = RunOptions {
         limit: 1 << 24,
-        ..RunOptions::default()
+        ..super::tools::options()
     };
     let error = run_file(&file, &chain.items(&file, 1, 3), &options).unwrap_err();
     assert!(error.is_limit());

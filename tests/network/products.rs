@@ -40,7 +40,7 @@ fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError
     let whole = Whole::new(&file, "n", &items);
     prop_assume!((1..=30).contains(&whole.size()));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let options = RunOptions::default();
+    let options = super::tools::options();
     let failed = |e: hbp::network::RunError| TestCaseError::fail(format!("{e}\n{}", chain.text));
     for curvature in CURVATURES {
         let matrix = whole.matrix(curvature);
@@ -52,7 +52,7 @@ fn compare(chain: &Chain, samples: usize, seed: u64) -> Result<(), TestCaseError
         // A chain of functions that have a form for all samples; a refusal of others is no failure.
         let for_all = RunOptions {
             batch_size: samples,
-            ..RunOptions::default()
+            ..super::tools::options()
         };
         let pass = MatrixFreePass::of_loss(&file, "n", curvature, &for_all).ok();
         let mut session = pass.as_ref().map(MatrixFreeSession::new);
@@ -179,13 +179,13 @@ fn the_hessian_moves_the_gradient() {
     let name = file.networks()[0].clone();
     let whole = Whole::new(&file, &name, &items);
     let v = normal(&mut ChaCha8Rng::seed_from_u64(3), whole.size());
-    let mut products = Products::new(&file, &name, &items, &RunOptions::default()).unwrap();
+    let mut products = Products::new(&file, &name, &items, &super::tools::options()).unwrap();
     let found = whole.vector(&products.hessian_vector_product(&whole.arrays(&v)).unwrap());
     let gradient_at = |step: f64| {
         let mut items = items.clone();
         let moved = whole.vector(&items) + &v * step;
         items.extend(whole.arrays(&moved));
-        let products = Products::new(&file, &name, &items, &RunOptions::default()).unwrap();
+        let products = Products::new(&file, &name, &items, &super::tools::options()).unwrap();
         whole.vector(&products.gradient())
     };
     let h = 1.0 / 1024.0;
@@ -234,7 +234,7 @@ fn no_jacobian_is_formed() {
     let file = file(&text);
     let options = RunOptions {
         limit: 1 << 24,
-        ..RunOptions::default()
+        ..super::tools::options()
     };
     let items = chain.items(&file, 1, 7);
     let mut products = Products::new(&file, "n", &items, &options).unwrap();
@@ -259,7 +259,7 @@ fn vectors_are_checked() {
         case("networks", "small"),
         arrays("networks", "small", "in.npz"),
     );
-    let mut products = Products::new(&file, "small", &items, &RunOptions::default()).unwrap();
+    let mut products = Products::new(&file, "small", &items, &super::tools::options()).unwrap();
     let name = file.network("small").unwrap().parameters[0]
         .name
         .to_string();
@@ -315,7 +315,7 @@ fn vectors_are_checked() {
     );
     let few = RunOptions {
         limit: 64,
-        ..RunOptions::default()
+        ..super::tools::options()
     };
     let few = Products::new(&file, "small", &items, &few).unwrap_err();
     assert!(few.is_limit(), "{few}");
@@ -328,7 +328,7 @@ fn a_loss_without_a_model_has_no_fisher_product() {
         network n { input x: R[2]\n target y: R[2]\n h = linear[2](x)\n loss own(h, y) }";
     let file = file(text);
     let items = chain(text, (2, 2)).items(&file, 2, 3);
-    let mut products = Products::new(&file, "n", &items, &RunOptions::default()).unwrap();
+    let mut products = Products::new(&file, "n", &items, &super::tools::options()).unwrap();
     let vectors = Items::from([("h.b".to_owned(), array(&items, "h.b").into())]);
     products.gauss_newton_vector_product(&vectors).unwrap();
     let error = products.fisher_vector_product(&vectors).unwrap_err();

@@ -1,10 +1,11 @@
 //! What the tests of this floor share.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hbp::data::{Array, Item, read_npz};
 use hbp::language::{File, parse};
-use hbp::network::{Items, RunOptions};
+use hbp::network::{DerivationCache, Items, RunOptions};
 use nalgebra::DMatrix;
 
 pub(crate) fn cases(folder: &str) -> PathBuf {
@@ -27,10 +28,19 @@ pub(crate) fn arrays(folder: &str, name: &str, archive: &str) -> Items {
     read_npz(&cases(folder).join(name).join(archive)).unwrap()
 }
 
+/// Defaults, with one memory of derived modules for all tests: most of them are of the same few modules.
+pub(crate) fn options() -> RunOptions {
+    static KNOWN: OnceLock<DerivationCache> = OnceLock::new();
+    RunOptions {
+        cache: KNOWN.get_or_init(DerivationCache::default).clone(),
+        ..RunOptions::default()
+    }
+}
+
 pub(crate) fn dense() -> RunOptions {
     RunOptions {
         dense: true,
-        ..RunOptions::default()
+        ..options()
     }
 }
 
