@@ -98,6 +98,28 @@ fn factors_of_a_gram_matrix_are_multiplied_one_by_one() {
     assert!(printed.contains(expected), "{program}");
 }
 
+/// A factor that is no square matrix and multiplies a vector elsewhere is needed as a whole.
+#[test]
+fn factors_that_multiply_vectors_are_formed() {
+    let texts = [
+        &solved("(mul (t (mul M A)) (mul M A))", "1/2", "x"),
+        "(mul (mul M A) x)",
+    ];
+    let mut graph = graph();
+    let factor = universe::read(&mut graph, "(mul M A)").unwrap();
+    let outputs = outputs(&mut graph, &texts);
+    let residents = Residents {
+        updates: &[],
+        stored: &BTreeSet::from([factor]),
+    };
+    let sizes = sized(200, 50, 2);
+    let program = compile_resident(&graph, &outputs, &sizes, MEMORY_LIMIT, residents).unwrap();
+    assert_eq!(counts(&program, 200), [0, 1, 0, 0], "{program}");
+    let steps = program.steps.iter().flat_map(|step| &step.outputs);
+    let mut values = steps.map(|value| &program.values[value.index()]);
+    assert!(values.any(|value| (value.rows, value.cols) == (50, 200)));
+}
+
 /// Powers and sums of themselves have parts without end.
 #[test]
 fn expressions_without_end_are_taken_apart_as_far_as_they_are_short() {

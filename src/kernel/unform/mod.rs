@@ -12,8 +12,8 @@ mod parts;
 
 use parts::{Part, Parts, part};
 
-/// An operation of a product with a vector, which reads memory, takes about so many times as long as one of a product that forms a matrix; and of
-/// the products that a solve may take, it takes a quarter.
+/// How much an operation of a product with a vector, which reads memory, counts against one of a product that forms a matrix, where each solve is
+/// taken to need all products that it may.
 const DEARER: u64 = 2;
 
 /// Lets solves by conjugate gradients work with the parts of their matrix, where nobody needs the whole and that takes less time.
@@ -63,12 +63,16 @@ fn tried(right: View) -> bool {
     iterations(right.rows, right.cols).is_some()
 }
 
-/// The matrix that an instruction multiplies a vector by, and the vector.
+/// The square matrix that an instruction multiplies a vector by, and the vector.
 fn with_vector(builder: &Builder, id: ValueId) -> Option<(View, View, Number)> {
     match &builder.instructions[id.index()] {
         Instruction::Kernel(Kernel::Product {
             left, right, scale, ..
-        }) if right.cols == 1 && left.value != right.value && is_whole(builder, left) => {
+        }) if right.cols == 1
+            && left.rows == left.cols
+            && left.value != right.value
+            && is_whole(builder, left) =>
+        {
             Some((*left, *right, *scale))
         }
         _ => None,
@@ -140,7 +144,10 @@ impl<'a> Parting<'a> {
                     .filter(|operand| matches!(operand, Operand::Read(value, _) if *value == id));
                 let size = builder.values[reader.index()].rows;
                 let mut parts = reads.map(|operand| part(builder, operand, size));
-                parts.all(|part| matches!(part, Some(Part::Matrix(_))))
+                let value = &builder.values[id.index()];
+                // Not an array of another shape with as many entries.
+                (value.rows, value.cols) == (size, size)
+                    && parts.all(|part| matches!(part, Some(Part::Matrix(_))))
             }
             Instruction::Kernel(Kernel::Product { left, right, .. }) => {
                 let is_product = matches!(
